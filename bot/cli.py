@@ -1,0 +1,155 @@
+"""The command line: `haven demo | try | scan | run | advice | config | forget | train | evaluate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from classifiers.errors import InputError
+
+_SENSITIVITIES = ("low", "normal", "high")
+_FORMATS = ("auto", "transcript", "discord", "telegram", "whatsapp")
+_config = click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="Settings file (default: haven.toml, if there)."
+)
+
+
+class _Commands(click.Group):
+    """Commands whose bad input ends with one line on standard error and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            click.echo(f"haven: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="haven")
+def main() -> None:
+    """Haven notices sextortion in chat, privately helps the person targeted and alerts the moderators."""
+
+
+@main.command()
+@click.option("--pace", type=click.FloatRange(0, 60), help="Seconds between messages (default: 0.6 on a terminal).")
+@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="Keep the SQLite file here.")
+def demo(pace: float | None, database: Path | None) -> None:
+    """Play a bundled story through the real guard, database and delivery."""
+    from bot.demo import play
+
+    play(pace=(0.6 if sys.stdout.isatty() else 0.0) if pace is None else pace, database=database)
+
+
+@main.command(name="try")
+def try_() -> None:
+    """Type as several people ("alice> hello @bob") and see what Haven would do; nothing is kept."""
+    from bot.live import rehearse
+
+    rehearse()
+
+
+@main.command()
+@_config
+def run(config_file: Path | None) -> None:
+    """Read messages ("name> text", one a line) from standard input and act on them until it ends."""
+    from bot.live import run as run_console
+
+    run_console(config_file, os.environ)
+
+
+@main.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format", type=click.Choice(_FORMATS), default="auto", show_default=True)
+@click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), default="normal", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per conversation on standard output.")
+@_config
+def scan(
+    paths: tuple[Path, ...], format: str, sensitivity: str, as_json: bool, config_file: Path | None  # noqa: A002, FBT001
+) -> None:
+    """Read chat exports and show what Haven would have done in each conversation."""
+    from bot.app import open_classifier
+    from bot.config import load_config
+    from bot.report import scan_all
+
+    config, folder = load_config(config_file)
+    if not scan_all(paths, format, sensitivity, open_classifier(config, folder), as_json=as_json):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("page", type=click.Choice(("warning", "help", "moderators")), default="help")
+@click.option("--locale", default="en-GB", show_default=True)
+@click.option("--disclosure", is_flag=True, help="As to somebody who told of it, not to somebody threatened.")
+@click.option("--crisis", is_flag=True, help="As when despair was seen.")
+def advice(page: str, locale: str, disclosure: bool, crisis: bool) -> None:  # noqa: FBT001
+    """Print what Haven says: the private warning, the page of /help, or the guidance to moderators."""
+    from bot import advice as texts
+    from classifiers.assessment import Kind
+
+    kind = Kind.DISCLOSURE if disclosure else Kind.THREAT
+    if page == "help":
+        shown = texts.help_page(locale)
+    else:
+        shown = (texts.warning if page == "warning" else texts.guidance)(locale, kind=kind, crisis=crisis)
+    click.echo(shown.plain())
+
+
+@main.group()
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command()
+@_config
+def check(config_file: Path | None) -> None:
+    """Check the settings, the secrets, the model and the database; change nothing."""
+    from bot.checks import checks
+
+    for line in checks(config_file, os.environ):
+        click.echo(line)
+
+
+@main.command()
+@click.argument("platform")
+@click.argument("account")
+@_config
+def forget(platform: str, account: str, config_file: Path | None) -> None:
+    """Erase everything about an account (a platform's name and the account's id) from the database."""
+    from bot.app import open_store
+    from bot.config import load_config
+    from classifiers.conversation import Account
+
+    settings, folder = load_config(config_file)
+    if not (folder / settings.store.database).exists():
+        raise InputError(f"{folder / settings.store.database}: there is no database")
+    store = open_store(settings, folder, os.environ)
+    erased = store.forget(Account(platform, account))
+    store.close()
+    click.echo(f"erased; {erased} cases lost content")
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data/corpus"), show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("models"), show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
+def train(data: Path, out: Path, jobs: int | None) -> None:
+    """Train the model from the corpus and write it with its manifest."""
+    from bot.study import train as run_training
+
+    run_training(data, out, jobs)
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data/corpus"), show_default=True)
+@click.option("--real", type=click.Path(path_type=Path), help="Folder of real chat (transcripts) for false alerts.")
+@click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="Also write the tables to this model card.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
+def evaluate(data: Path, real: Path | None, card: Path | None, jobs: int | None) -> None:
+    """Score each writer with a model trained on all others, and count false alerts in real chat."""
+    from bot.study import evaluate as run_evaluation
+
+    run_evaluation(data, real, card, jobs)

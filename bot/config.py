@@ -1,0 +1,162 @@
+"""Settings from one TOML file, secrets from the environment or from files that only their owner may read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bot.case import AdviceBy, Mode, Policy
+from bot.sealing import read_secret
+from classifiers.assessment import Sensitivity
+from classifiers.errors import InputError
+
+DEFAULT_FILE = Path("haven.toml")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
+_WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?$")
+
+_Struct = TypeVar("_Struct", bound=Struct)
+_Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
+_Days = Annotated[int, Meta(ge=1, le=365)]
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class StoreSettings(_Section):
+    """Where the database and its key are; relative paths start at the folder of the settings file."""
+
+    database: str = "haven.db"
+    key_file: str = "haven.key"
+
+
+class MemorySettings(_Section):
+    """How much recent conversation is held in RAM."""
+
+    max_conversations: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    max_age_hours: Annotated[int, Meta(ge=1, le=24 * 30)] = 168
+
+
+class ModelSettings(_Section):
+    """Which model reads; an empty folder means the one that came with Haven."""
+
+    folder: str = ""
+
+
+class PolicySettings(_Section):
+    """What a space wants; see `bot.case.Policy`."""
+
+    mode: Literal["observe", "alert", "advise"] = "advise"
+    sensitivity: Literal["low", "normal", "high"] = "normal"
+    advice_by: Literal["automatic", "moderator", "opted-in"] = "automatic"
+    locale: Literal["en-GB"] = "en-GB"
+    alert_channel: str = ""
+    cooldown_hours: _Hours = 24
+    incident_gap_days: _Days = 7
+    retention_days: Annotated[int, Meta(ge=1, le=90)] = 30
+
+    def policy(self) -> Policy:
+        """Return the settings as the policy that decisions read."""
+        return Policy(
+            mode=Mode[self.mode.upper()],
+            sensitivity=Sensitivity(self.sensitivity),
+            advice_by=AdviceBy(self.advice_by),
+            locale=self.locale,
+            alert_channel=self.alert_channel or None,
+            cooldown=timedelta(hours=self.cooldown_hours),
+            incident_gap=timedelta(days=self.incident_gap_days),
+            retention=timedelta(days=self.retention_days),
+        )
+
+
+class LogSettings(_Section):
+    """How much is said on standard error; message text never is."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class PlatformSettings(_Section):
+    """Where a platform's token is, unless the environment holds it; empty: nowhere."""
+
+    token_file: str = ""
+
+
+class Config(_Section):
+    """All settings; `spaces` overrides `policy` for single servers or groups, by their id."""
+
+    store: StoreSettings = StoreSettings()
+    memory: MemorySettings = MemorySettings()
+    model: ModelSettings = ModelSettings()
+    policy: PolicySettings = PolicySettings()
+    spaces: dict[str, dict[str, Any]] = {}
+    discord: PlatformSettings = PlatformSettings()
+    telegram: PlatformSettings = PlatformSettings()
+    log: LogSettings = LogSettings()
+
+    def policy_of(self, space: str) -> Policy:
+        """Return the policy of a space."""
+        own = self.spaces.get(space)
+        if own is None:
+            return self.policy.policy()
+        return msgspec.convert(msgspec.to_builtins(self.policy) | own, PolicySettings).policy()
+
+
+TOKEN_VARIABLES = {"discord": "HAVEN_DISCORD_TOKEN", "telegram": "HAVEN_TELEGRAM_TOKEN"}
+
+
+def load_config(file: Path | None) -> tuple[Config, Path]:
+    """Return the settings and the folder their paths start at.
+
+    Without a file `haven.toml` in the current folder is read if it is there. InputError names the
+    file, the key and what is allowed.
+    """
+    if file is None and not DEFAULT_FILE.exists():
+        return Config(), Path()
+    file = file or DEFAULT_FILE
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: cannot read the settings: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not TOML: {error}") from None
+    config = _convert(raw, Config, str(file), "")
+    for space, own in config.spaces.items():
+        _convert(own, PolicySettings, str(file), f'spaces."{space}"')
+    return config, file.parent
+
+
+def token(platform: str, settings: PlatformSettings, folder: Path, environment: Mapping[str, str]) -> str | None:
+    """Return a platform's token: from the environment, else from its file, else None."""
+    if value := environment.get(TOKEN_VARIABLES[platform]):
+        return value
+    return read_secret(folder / settings.token_file) if settings.token_file else None
+
+
+def _convert(raw: object, type: type[_Struct], file: str, prefix: str) -> _Struct:
+    try:
+        return msgspec.convert(raw, type)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{file}: {_explain(str(error), type, prefix)}") from None
+
+
+def _explain(message: str, type: type, prefix: str) -> str:
+    """Say which key is wrong and what is allowed there."""
+    unknown, wrong = _UNKNOWN.fullmatch(message), _WRONG.fullmatch(message)
+    found = unknown or wrong
+    path = [name for name in ((found and found["at"]) or "").split(".") if name]
+    hint: Any = type
+    for name in path:
+        hint = get_type_hints(hint, include_extras=True).get(name) if hasattr(hint, "__struct_fields__") else None
+    if unknown:
+        where = ".".join(filter(None, (prefix, *path, unknown["key"])))
+        return f"{where}: unknown key; allowed: {', '.join(hint.__struct_fields__)}"
+    allowed = f"; allowed: {', '.join(get_args(hint))}" if "enum" in message and get_args(hint) else ""
+    where = ".".join(filter(None, (prefix, *path)))
+    return f"{where}: {wrong['what'] if wrong else message}{allowed}".replace("`", "")

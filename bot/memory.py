@@ -1,0 +1,43 @@
+"""The conversations in RAM: bounded in number, the longest silent one leaves first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from classifiers.classifier import Conversation
+from classifiers.conversation import Account
+
+
+class Memory:
+    """Recent lines per channel; nothing of it is written anywhere."""
+
+    def __init__(self, max_conversations: int, max_age: timedelta) -> None:
+        self._max_conversations = max_conversations
+        self._max_age = max_age
+        self._conversations: OrderedDict[tuple[str, str], Conversation] = OrderedDict()
+
+    def conversation(self, space: str, channel: str, now: datetime) -> Conversation:
+        """Return the state of a channel, made new when there is none or it is older than `max_age`."""
+        key = (space, channel)
+        conversation = self._conversations.get(key)
+        if conversation is None or now - conversation.last_at > self._max_age:
+            conversation = self._conversations[key] = Conversation(now)
+        self._conversations.move_to_end(key)
+        self._expire(now)
+        return conversation
+
+    def forget(self, account: Account) -> None:
+        """Drop what the account wrote."""
+        for conversation in self._conversations.values():
+            conversation.forget(account)
+
+    def __len__(self) -> int:
+        return len(self._conversations)
+
+    def _expire(self, now: datetime) -> None:
+        while self._conversations:
+            oldest = next(iter(self._conversations.values()))
+            if len(self._conversations) <= self._max_conversations and now - oldest.last_at <= self._max_age:
+                return
+            self._conversations.popitem(last=False)

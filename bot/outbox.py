@@ -1,0 +1,106 @@
+"""Performs what is recorded, until it is done or refused; what a kill interrupts is done after the restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from bot.case import after
+from bot.effects import Delivery, Outcome, Platform
+from bot.store import Row, Store
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
+GIVE_UP_AFTER = 24 * 3600.0
+_ATTEMPT_SECONDS = 30.0
+
+
+class Outbox:
+    """One worker per platform; each takes the effect that is due, performs it once and settles it."""
+
+    def __init__(self, store: Store, platforms: Sequence[Platform], clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._platforms = platforms
+        self._clock = clock
+        self._news = {platform.name: asyncio.Event() for platform in platforms}
+
+    def wake(self) -> None:
+        """Say that something was recorded."""
+        for news in self._news.values():
+            news.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for platform in self._platforms:
+                group.create_task(self._serve(platform))
+
+    async def drain(self) -> None:
+        """Deliver all that is due now, and what follows from it."""
+        for platform in self._platforms:
+            while await self._deliver_next(platform):
+                pass
+
+    async def _serve(self, platform: Platform) -> None:
+        news = self._news[platform.name]
+        while True:
+            news.clear()
+            if await self._deliver_next(platform):
+                continue
+            due = await asyncio.to_thread(self._store.next_due, platform.name)
+            wait = None if due is None else max(0.0, due - self._now())
+            try:
+                async with asyncio.timeout(wait):
+                    await news.wait()
+            except TimeoutError:
+                continue
+
+    async def _deliver_next(self, platform: Platform) -> bool:
+        row = await asyncio.to_thread(self._store.begin, platform.name, self._now())
+        if row is None:
+            return False
+        delivery = await self._attempt(platform, row)
+        await asyncio.to_thread(self._finish, row, delivery)
+        return True
+
+    async def _attempt(self, platform: Platform, row: Row) -> Delivery:
+        try:
+            async with asyncio.timeout(_ATTEMPT_SECONDS):
+                return await platform.perform(row.effect)
+        except Exception as error:  # noqa: BLE001 (a platform's fault must not stop the others)
+            return Delivery(Outcome.RETRY, detail=type(error).__name__)
+
+    def _finish(self, row: Row, delivery: Delivery) -> None:
+        """Settle what ended, fold it into the case and record what follows, in one transaction."""
+        now = self._now()
+        name = type(row.effect).__name__
+        if delivery.outcome is Outcome.RETRY:
+            if now - row.created_at < GIVE_UP_AFTER:
+                due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
+                log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
+                self._store.postpone(row, due)
+                return
+            delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
+        log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail)
+        with self._store.transaction():
+            self._store.settle(row, delivery, now)
+            case = self._store.case_of(row.case)
+            if case is not None:
+                case, effects = after(case, row.effect, delivery)
+                self._store.record(case, effects, now)
+
+    def _now(self) -> float:
+        return self._clock().timestamp()
+
+
+def wait_before(attempts: int, retry_after: float | None, chance: float) -> float:
+    """Return the seconds until the next attempt: doubling, at most 15 minutes, spread by `chance` (0 to 1).
+
+    A platform's own `retry_after` is a floor.
+    """
+    doubling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 20))
+    return max(doubling * (0.5 + chance), retry_after or 0.0)

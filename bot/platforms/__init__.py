@@ -1,0 +1,1 @@
+"""Where effects become real: one file per platform."""

@@ -1,0 +1,119 @@
+"""Shows what a scan of chat exports found: for people, or as JSON Lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from bot.archives import read
+from bot.platforms.console import visible
+from bot.scan import Report, Scanner
+from classifiers.assessment import Level, Sensitivity
+from classifiers.classifier import Classifier
+from classifiers.errors import InputError
+
+_SUFFIXES = (".json", ".jsonl", ".csv", ".txt")
+
+
+def scan_all(
+    paths: Sequence[Path],
+    format: str,  # noqa: A002 (as on the command line)
+    sensitivity: str,
+    classifier: Classifier,
+    *,
+    as_json: bool,
+    out: TextIO = sys.stdout,
+) -> bool:
+    """Scan every file and show what was found; return False when one could not be read to its end.
+
+    A file that cannot be read is named on standard error, after what came before its fault was shown.
+    """
+    scanner = Scanner(classifier, Sensitivity(sensitivity))
+    console = Console(file=out, highlight=False)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    conversations = messages = flagged = 0
+    sound = True
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+        console=errors, transient=True, disable=not errors.is_terminal,
+    )  # fmt: skip
+    with progress:
+        for path in _files(paths):
+            try:
+                for report in _scan(path, format, scanner, progress):
+                    conversations += 1
+                    messages += report.messages
+                    flagged += report.level >= Level.ALERT
+                    if as_json:
+                        print(json.dumps(report.as_json()), file=out, flush=True)  # noqa: T201 (this is the output)
+                    elif report.level > Level.NONE:
+                        console.print(render(report))
+            except InputError as error:
+                sound = False
+                errors.print(Text(f"haven: {visible(str(error))}"))
+    if not as_json:
+        console.print(
+            Text(
+                f"{conversations:,} conversations, {messages:,} messages: Haven would have told the moderators"
+                f" about {flagged:,}.",
+                style="bold",
+            )
+        )
+    return sound
+
+
+def render(report: Report) -> Text:
+    """Return a report as text: verdict, who, when, and the lines that showed it."""
+    shown = Text()
+    style = "bold red" if report.level >= Level.ALERT else "bold"
+    shown.append(f"{report.level.name.lower():<7}", style=style)
+    what = report.verdict if report.level >= Level.ALERT else "recorded only"
+    shown.append(f"{visible(report.conversation)}: {what}, score {report.score:.2f}")
+    if report.sender:
+        shown.append(f", by {visible(report.sender)}")
+    if report.target:
+        shown.append(f", towards {visible(report.target)}" if report.sender else f", told by {visible(report.target)}")
+    if report.crisis:
+        shown.append(", signs of despair", style="bold red")
+    shown.append("\n")
+    for label, position in (("alert", report.first_alert), ("advice", report.first_advice)):
+        if position is not None:
+            shown.append(f"        {label} at message {position + 1:,} of {report.messages:,}\n")
+    for seen in report.evidence:
+        shown.append(f"        {seen.message + 1:>6,}  {seen.marker.replace('_', ' ')} {seen.score:.0%}  ", "cyan")
+        shown.append(f"“{visible(seen.excerpt)}”\n", style="dim")
+    return shown
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield files as given, and of folders all that may be exports, sorted."""
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
+            yield from found or [path]
+        else:
+            yield path
+
+
+def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iterator[Report]:  # noqa: A002
+    try:
+        size = path.stat().st_size
+        stream = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot read: {error.strerror}") from None
+    task = progress.add_task(visible(path.name), total=size)
+    with progress.wrap_file(stream, task_id=task) as wrapped:
+        try:
+            for conversation in read(wrapped, str(path), format):
+                yield scanner.scan(conversation.id, conversation.entries)
+        except OSError as error:
+            raise InputError(f"{path}: cannot read: {error.strerror}") from None
+        finally:
+            progress.remove_task(task)

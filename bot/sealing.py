@@ -1,0 +1,75 @@
+"""Encryption of what is kept: the key lives in the environment or in a file of its own, never in the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from classifiers.errors import InputError
+
+KEY_VARIABLE = "HAVEN_KEY"
+
+
+class Seal:
+    """Closes and opens bytes with one key (Fernet: AES-128-CBC with HMAC-SHA256)."""
+
+    def __init__(self, key: bytes, source: str) -> None:
+        try:
+            self._fernet = Fernet(key)
+        except ValueError:
+            raise InputError(
+                f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)"
+            ) from None
+        self.source = source
+
+    def close(self, content: bytes) -> bytes:
+        """Encrypt."""
+        return self._fernet.encrypt(content)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Decrypt; InputError when it was closed with another key or altered."""
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken:
+            raise InputError(f"{self.source}: this key does not open what the database holds") from None
+
+
+def one_time_seal() -> Seal:
+    """Return a seal whose key is nowhere else, for a store that does not outlive the process."""
+    return Seal(Fernet.generate_key(), "one-time key")
+
+
+def load_seal(key_file: Path, environment: Mapping[str, str], *, create: bool) -> Seal:
+    """Return the seal of HAVEN_KEY if set, else of `key_file`, which is made when `create` allows it."""
+    if key := environment.get(KEY_VARIABLE):
+        return Seal(key.encode(), KEY_VARIABLE)
+    if create and not key_file.exists():
+        _write_key(key_file)
+    return Seal(read_secret(key_file).encode(), str(key_file))
+
+
+def read_secret(path: Path) -> str:
+    """Return the text of a file that only its owner may read; InputError when others may, or it is unreadable."""
+    try:
+        mode = path.stat().st_mode
+        if os.name == "posix" and mode & 0o077:
+            raise InputError(f"{path}: other users may read this secret; run: chmod 600 {path}")
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise InputError(f"{path}: cannot read this secret: {reason}") from None
+
+
+def _write_key(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"{path}: cannot write the encryption key: {error.strerror}") from None

@@ -1,0 +1,283 @@
+"""The only SQL: cases, what is to be delivered, and what people chose, in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import msgspec
+from sqlite_utils import Database, Migrations
+
+from bot.case import Case, Recipient
+from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, UpdateAlert
+from bot.sealing import Seal
+from classifiers.assessment import Kind
+from classifiers.conversation import Account
+from classifiers.errors import InputError
+
+migrations = Migrations("haven")
+_EFFECTS: dict[str, type[Effect]] = {
+    effect.__name__: effect for effect in (AdviseTarget, AlertModerators, UpdateAlert)
+}
+_BUSY_SECONDS = 5
+
+
+_SCHEMA = (
+    "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL)",
+    """CREATE TABLE cases (
+        id TEXT PRIMARY KEY, space TEXT NOT NULL, kind TEXT NOT NULL,
+        platform TEXT NOT NULL, account TEXT NOT NULL, seen_at TEXT NOT NULL, body BLOB NOT NULL)""",
+    "CREATE INDEX cases_about ON cases (space, platform, account, kind, seen_at)",
+    "CREATE INDEX cases_seen ON cases (space, seen_at)",
+    """CREATE TABLE targets (
+        case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        platform TEXT NOT NULL, account TEXT NOT NULL,
+        PRIMARY KEY (case_id, platform, account)) WITHOUT ROWID""",
+    "CREATE INDEX targets_account ON targets (platform, account)",
+    """CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY, case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        platform TEXT NOT NULL, effect TEXT NOT NULL, payload BLOB, attempts INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL, due_at REAL NOT NULL, settled_at REAL, outcome TEXT, detail TEXT)""",
+    "CREATE INDEX outbox_due ON outbox (platform, due_at) WHERE settled_at IS NULL",
+    "CREATE INDEX outbox_case ON outbox (case_id)",
+    """CREATE TABLE recipients (
+        platform TEXT NOT NULL, account TEXT NOT NULL, opted_in INTEGER, advised_at TEXT,
+        PRIMARY KEY (platform, account)) WITHOUT ROWID""",
+)
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Create the first schema; `body` and `payload` are sealed."""
+    for statement in _SCHEMA:
+        db.conn.execute(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recorded effect that waits to be delivered; times are seconds since the epoch."""
+
+    id: int
+    case: str
+    effect: Effect
+    attempts: int
+    created_at: float
+
+
+class Store:
+    """A SQLite file that survives kills; `transaction` makes reading and writing one step."""
+
+    def __init__(self, path: Path | None, seal: Seal) -> None:
+        self.path = path
+        self._seal = seal
+        self._lock = RLock()
+        with self._reported():
+            connection = sqlite3.connect(
+                path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False
+            )
+            self._db = Database(connection, execute_plugins=False)
+            self._db.conn.executescript("PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
+            if path:
+                self._db.conn.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._refuse_newer()
+            migrations.apply(self._db)
+            self._check_seal()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the store for one step that happens wholly or not at all."""
+        with self._lock, self._reported(), self._db.atomic():
+            yield
+
+    def case(self, space: str, about: Account, kind: Kind) -> Case | None:
+        """Return the latest case about the account in the space."""
+        return self._one_case(
+            "space = ? AND platform = ? AND account = ? AND kind = ? ORDER BY seen_at DESC LIMIT 1",
+            (space, about.platform, about.id, kind),
+        )
+
+    def case_of(self, id: str) -> Case | None:
+        """Return the case with this id."""
+        return self._one_case("id = ?", (id,))
+
+    def recipient(self, account: Account) -> Recipient:
+        """Return what the person chose and when they were last written to."""
+        rows = self._query(
+            "SELECT opted_in, advised_at FROM recipients WHERE platform = ? AND account = ?",
+            (account.platform, account.id),
+        )
+        if not rows:
+            return Recipient()
+        opted_in, advised_at = rows[0]
+        return Recipient(
+            opted_in=None if opted_in is None else bool(opted_in),
+            advised_at=datetime.fromisoformat(advised_at) if advised_at else None,
+        )
+
+    def choose(self, account: Account, *, opted_in: bool) -> None:
+        """Keep whether the person wants private warnings."""
+        self._upsert_recipient(account, opted_in=int(opted_in))
+
+    def record(self, case: Case, effects: Sequence[Effect], now: float) -> None:
+        """Write the case and what is to be delivered because of it; a newer edit replaces a waiting one."""
+        with self.transaction():
+            self._write_case(case)
+            for effect in effects:
+                if isinstance(effect, UpdateAlert):
+                    self._db.conn.execute(
+                        "DELETE FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL"
+                        " AND attempts = 0",
+                        (case.id, UpdateAlert.__name__),
+                    )
+                if isinstance(effect, AdviseTarget):
+                    self._upsert_recipient(effect.target, advised_at=case.seen_at.isoformat())
+                self._db["outbox"].insert({
+                    "case_id": case.id,
+                    "platform": case.about.platform,
+                    "effect": type(effect).__name__,
+                    "payload": self._seal.close(msgspec.json.encode(effect)),
+                    "created_at": now,
+                    "due_at": now,
+                })
+
+    def begin(self, platform: str, now: float) -> Row | None:
+        """Return the next effect that is due on the platform and count the attempt before it is made."""
+        with self.transaction():
+            rows = self._query(
+                "SELECT id, case_id, effect, payload, attempts, created_at FROM outbox"
+                " WHERE platform = ? AND settled_at IS NULL AND due_at <= ? ORDER BY due_at, id LIMIT 1",
+                (platform, now),
+            )
+            if not rows:
+                return None
+            id, case, name, payload, attempts, created_at = rows[0]
+            self._db.conn.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (id,))
+        effect = msgspec.json.decode(self._seal.open(payload), type=_EFFECTS[name])
+        return Row(id=id, case=case, effect=effect, attempts=attempts + 1, created_at=created_at)
+
+    def postpone(self, row: Row, due_at: float) -> None:
+        """Let the effect wait until then."""
+        with self.transaction():
+            self._db.conn.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, row.id))
+
+    def settle(self, row: Row, delivery: Delivery, now: float) -> None:
+        """Close the row, drop its payload and keep how it ended."""
+        with self.transaction():
+            self._db.conn.execute(
+                "UPDATE outbox SET payload = NULL, settled_at = ?, outcome = ?, detail = ? WHERE id = ?",
+                (now, delivery.outcome, delivery.detail, row.id),
+            )
+
+    def next_due(self, platform: str) -> float | None:
+        """Return when the next effect of the platform is due, None when nothing waits."""
+        due: float | None = self._query(
+            "SELECT min(due_at) FROM outbox WHERE platform = ? AND settled_at IS NULL", (platform,)
+        )[0][0]
+        return due
+
+    def forget(self, account: Account) -> int:
+        """Erase everything about the account; return how many cases lost content.
+
+        Cases about it go; in cases aimed at it, it is no longer named and no words are left.
+        """
+        key = (account.platform, account.id)
+        with self.transaction():
+            aimed = self._query("SELECT case_id FROM targets WHERE platform = ? AND account = ?", key)
+            gone = self._db.conn.execute(
+                "DELETE FROM cases WHERE platform = ? AND account = ?", key
+            ).rowcount
+            for (id,) in aimed:
+                if case := self.case_of(id):
+                    self._db.conn.execute("DELETE FROM outbox WHERE case_id = ?", (id,))
+                    others = tuple(target for target in case.targets if target.account != account)
+                    self._write_case(replace(case, targets=others, evidence=()))
+                    gone += 1
+            self._db.conn.execute("DELETE FROM recipients WHERE platform = ? AND account = ?", key)
+        self._vacuum()
+        return gone
+
+    def purge(self, space: str, before: datetime) -> int:
+        """Erase the cases of a space that were last seen before then, with all that hangs on them."""
+        with self.transaction():
+            return self._db.conn.execute(
+                "DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, before.isoformat())
+            ).rowcount
+
+    def spaces(self) -> list[str]:
+        """Return the spaces that have cases."""
+        return [space for (space,) in self._query("SELECT DISTINCT space FROM cases ORDER BY space")]
+
+    def _vacuum(self) -> None:
+        with self._lock, self._reported():
+            self._db.conn.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def _one_case(self, where: str, values: tuple[object, ...]) -> Case | None:
+        rows = self._query(f"SELECT body FROM cases WHERE {where}", values)  # noqa: S608 (constant text)
+        return msgspec.json.decode(self._seal.open(rows[0][0]), type=Case) if rows else None
+
+    def _write_case(self, case: Case) -> None:
+        self._db["cases"].upsert(
+            {
+                "id": case.id,
+                "space": case.space,
+                "kind": case.kind,
+                "platform": case.about.platform,
+                "account": case.about.id,
+                "seen_at": case.seen_at.astimezone(UTC).isoformat(),
+                "body": self._seal.close(msgspec.json.encode(case)),
+            },
+            pk="id",
+        )
+        self._db.conn.execute("DELETE FROM targets WHERE case_id = ?", (case.id,))
+        self._db.conn.executemany(
+            "INSERT INTO targets VALUES (?, ?, ?)",
+            [(case.id, target.account.platform, target.account.id) for target in case.targets],
+        )
+
+    def _upsert_recipient(self, account: Account, **values: int | str) -> None:
+        with self.transaction():
+            self._db["recipients"].upsert(
+                {"platform": account.platform, "account": account.id, **values}, pk=("platform", "account")
+            )
+
+    def _query(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._lock, self._reported():
+            return self._db.conn.execute(sql, values).fetchall()
+
+    def _refuse_newer(self) -> None:
+        known = {migration.name for migration in migrations.pending(Database(memory=True))}
+        unknown = {migration.name for migration in migrations.applied(self._db)} - known
+        if unknown:
+            raise InputError(
+                f"{self.path}: written by a newer version of Haven ({', '.join(sorted(unknown))}); update Haven"
+            )
+
+    def _check_seal(self) -> None:
+        """Keep a proof of the key in a new database and open the proof of an old one."""
+        proof = self._query("SELECT proof FROM seal")
+        if proof:
+            try:
+                self._seal.open(proof[0][0])
+            except InputError as error:
+                raise InputError(f"{self.path}: {error}") from None
+        else:
+            with self.transaction():
+                self._db["seal"].insert({"id": 1, "proof": self._seal.close(b"haven")})
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turn the database's errors into one line that names the file."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path or 'database'}: {error}") from error

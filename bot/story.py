@@ -1,0 +1,72 @@
+"""A story: a transcript in TOML and the effects it must cause, told through the real guard, store and outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bot.config import PolicySettings
+from classifiers.conversation import Account, Message
+from classifiers.errors import InputError
+
+START = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
+_PAUSE = timedelta(seconds=20)
+
+
+class Turn(Struct, frozen=True, forbid_unknown_fields=True, rename={"author": "from"}):
+    """One message; `after` is in seconds since the one before, `edits` is the number of the one it replaces."""
+
+    author: str
+    text: str = ""
+    to: tuple[str, ...] = ()
+    quoted: str = ""
+    forwarded: bool = False
+    after: float = _PAUSE.total_seconds()
+    edits: int | None = None
+
+
+class Story(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said (`turns`), under which policy, to people with which choices, and what must come of it."""
+
+    about: str
+    turns: tuple[Turn, ...]
+    policy: PolicySettings = PolicySettings()
+    choices: dict[str, bool] = {}
+    refuses: tuple[str, ...] = ()
+    expect: tuple[dict[str, Any], ...] = ()
+
+
+def load_story(raw: bytes, name: str) -> Story:
+    """Read a story; InputError says what is wrong with it."""
+    try:
+        return msgspec.toml.decode(raw, type=Story)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InputError(f"{name}: not a story: {error}") from None
+
+
+def read_story(file: Path) -> Story:
+    """Read a story from a file."""
+    return load_story(file.read_bytes(), str(file))
+
+
+def messages_of(story: Story, platform: str, space: str) -> Iterator[Message]:
+    """Yield the story's messages with the ids 0, 1, …; an edit carries the id of what it replaces."""
+    at = START
+    for position, turn in enumerate(story.turns):
+        at += timedelta(seconds=turn.after)
+        yield Message(
+            id=str(position if turn.edits is None else turn.edits),
+            space=space,
+            channel=space,
+            author=Account(platform, turn.author),
+            text=turn.text,
+            sent_at=at,
+            to=tuple(Account(platform, name) for name in turn.to),
+            quoted=turn.quoted,
+            forwarded=turn.forwarded,
+        )

@@ -1,0 +1,1 @@
+"""Reads conversations: messages in, assessments out; usable without the bot."""

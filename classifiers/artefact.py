@@ -1,0 +1,129 @@
+"""Model files: a joblib file and a manifest that is checked before the file is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import platform as machine
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import msgspec
+import numpy as np
+
+from classifiers.assessment import Kind, Sensitivity
+from classifiers.errors import InputError
+from classifiers.model import COLUMNS, Model, Scale, Thresholds
+
+FORMAT = 1
+MODEL_FILE = "haven.joblib"
+MANIFEST_FILE = "manifest.json"
+_COMPRESSION = ("zlib", 9)
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of a model file before it is opened; thresholds and scales live here, not in the file."""
+
+    format: int
+    sha256: str
+    data_sha256: str
+    libraries: dict[str, str]
+    scales: dict[Kind, dict[str, float]]
+    thresholds: dict[Kind, dict[Sensitivity, dict[str, Thresholds]]]
+    metrics: dict[str, Any]
+
+
+def bundled() -> Path:
+    """Return the folder of the model that came with Haven: inside the package, or the checkout's `models`."""
+    inside = Path(__file__).parent / "bundled"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "models"
+
+
+def save(model: Model, folder: Path, data_sha256: str, metrics: Mapping[str, Any]) -> Manifest:
+    """Write the model and its manifest; the same model gives the same bytes."""
+    buffer = io.BytesIO()
+    ordered = sorted(model.rows, key=model.rows.__getitem__)
+    content = {
+        "terms": "\n".join(ordered),
+        "weights": model.weights,
+        "biases": model.biases,
+        "constants": {kind.value: value for kind, value in model.constants.items()},
+    }
+    joblib.dump(content, buffer, compress=_COMPRESSION)
+    manifest = Manifest(
+        format=FORMAT,
+        sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        data_sha256=data_sha256,
+        libraries=_libraries(),
+        scales={kind: {"slope": scale.slope, "offset": scale.offset} for kind, scale in model.scales.items()},
+        thresholds={
+            kind: {sensitivity: dict(groups) for sensitivity, groups in by.items()}
+            for kind, by in model.thresholds.items()
+        },
+        metrics=dict(metrics),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_FILE).write_bytes(buffer.getvalue())
+    text = json.dumps(msgspec.to_builtins(manifest), indent=2, sort_keys=True) + "\n"
+    (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+    return manifest
+
+
+def load(folder: Path) -> tuple[Model, Manifest]:
+    """Return the model of a folder; InputError when a file is missing, cut, altered or of another format."""
+    manifest = read_manifest(folder / MANIFEST_FILE)
+    file = folder / MODEL_FILE
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot read the model: {error.strerror}") from None
+    if hashlib.sha256(raw).hexdigest() != manifest.sha256:
+        raise InputError(f"{file}: not the file that {MANIFEST_FILE} describes (SHA-256 differs); not loaded")
+    try:
+        content = joblib.load(io.BytesIO(raw))
+        rows = {term: row for row, term in enumerate(content["terms"].split("\n"))}
+        weights = np.asarray(content["weights"], dtype=np.float32)
+        if weights.shape != (len(rows), COLUMNS):
+            raise ValueError(f"{weights.shape} weights for {len(rows)} terms")
+        model = Model(
+            rows=rows,
+            weights=weights,
+            biases=content["biases"],
+            constants={Kind(kind): value for kind, value in content["constants"].items()},
+            scales={kind: Scale(**numbers) for kind, numbers in manifest.scales.items()},
+            thresholds=manifest.thresholds,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, pickle.UnpicklingError) as e:
+        raise InputError(f"{file}: not a model that this version of Haven reads: {e}") from None
+    return model, manifest
+
+
+def read_manifest(file: Path) -> Manifest:
+    """Return a manifest; InputError naming the file and the key when it is missing or wrong."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot read the model's manifest: {error.strerror}") from None
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not a model manifest: {error}") from None
+    if manifest.format != FORMAT:
+        raise InputError(f"{file}: model format {manifest.format}, but this version of Haven reads {FORMAT}")
+    return manifest
+
+
+def _libraries() -> dict[str, str]:
+    import sklearn
+
+    return {
+        "python": ".".join(machine.python_version_tuple()[:2]),
+        "joblib": joblib.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }

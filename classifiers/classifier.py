@@ -1,0 +1,95 @@
+"""Reads a conversation message by message and says what it looks like now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
+from classifiers.conversation import Account, Message
+from classifiers.exchange import Conversation, Exchange, Line
+from classifiers.model import MARKERS, Model, marker_probability
+from classifiers.normalise import words
+
+COERCIVE = (
+    Marker.PAYMENT_DEMAND,
+    Marker.SHARE_THREAT,
+    Marker.CONTACTS_THREAT,
+    Marker.IMAGE_CLAIM,
+    Marker.COMPLIANCE_DEMAND,
+    Marker.PRESSURE,
+)
+_MENTIONED = 0.05
+_SECOND_MARKER = 0.15
+_DISCLOSURE = 0.1
+_DESPAIR = 0.5
+_EXCERPT = 200
+
+
+class Classifier:
+    """Assesses messages; all state is in the conversation that is passed in."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def assess(
+        self, conversation: Conversation, message: Message, sensitivity: Sensitivity
+    ) -> tuple[Assessment, Assessment]:
+        """Take the message into the conversation; return how it reads as a threat and as a disclosure."""
+        line, before = conversation.add(message, words(message.text))
+        line.scores = self.model.read_line(line.words, before)
+        exchange = conversation.exchange(line.author, line)
+        now = conversation.last_at
+        addressee = conversation.addressee(line.author, line)
+        threat = self._read(Kind.THREAT, message, exchange, sensitivity, now, line.author, addressee)
+        disclosure = self._read(Kind.DISCLOSURE, message, exchange, sensitivity, now, None, line.author)
+        return threat, disclosure
+
+    def _read(
+        self,
+        kind: Kind,
+        message: Message,
+        exchange: Exchange,
+        sensitivity: Sensitivity,
+        now: datetime,
+        sender: Account | None,
+        target: Account | None,
+    ) -> Assessment:
+        score = self.model.scales[kind](self.model.total(kind, exchange, now))
+        level = self.model.thresholds[kind][sensitivity][self.model.group(exchange)].level(score)
+        evidence = _evidence(exchange.mine)
+        if not _supports(kind, evidence):
+            level = min(level, Level.NOTICE)
+        if target is None:
+            level = min(level, Level.ALERT)
+        theirs = [line for line in (*exchange.mine, *exchange.theirs) if line.author == target]
+        return Assessment(
+            message_id=message.id,
+            space=message.space,
+            channel=message.channel,
+            at=message.sent_at,
+            kind=kind,
+            level=level,
+            score=score,
+            sender=sender,
+            target=target,
+            evidence=evidence,
+            crisis=any(marker_probability(line, Marker.DISTRESS) >= _DESPAIR for line in theirs),
+        )
+
+
+def _evidence(lines: list[Line]) -> tuple[Evidence, ...]:
+    """Return, most likely first, the strongest line of every marker that is at least hinted at."""
+    found = []
+    for marker in MARKERS:
+        line = max(lines, key=lambda line: marker_probability(line, marker))
+        probability = marker_probability(line, marker)
+        if probability >= _MENTIONED:
+            found.append(Evidence(marker, line.message_id, probability, line.text[:_EXCERPT]))
+    return tuple(sorted(found, key=lambda evidence: -evidence.probability))
+
+
+def _supports(kind: Kind, evidence: tuple[Evidence, ...]) -> bool:
+    """Return whether the words themselves bear the score out: two coercive markers, or a disclosure."""
+    if kind is Kind.DISCLOSURE:
+        return any(e.marker is Marker.VICTIM_DISCLOSURE and e.probability >= _DISCLOSURE for e in evidence)
+    return sum(e.marker in COERCIVE and e.probability >= _SECOND_MARKER for e in evidence) >= 2

@@ -1,0 +1,35 @@
+"""The terms a line of chat is counted by: words, pairs of words and pieces of words."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+_SHORTEST, _LONGEST = 2, 5
+_USUAL_LENGTH = 5
+
+
+def terms(line: list[str], before: str = "^") -> list[str]:
+    """Return the terms of a line of words; `before` is the word it continues, so that split lines join."""
+    found: list[str] = []
+    for word in line:
+        found.extend(_pieces(word))
+    found.extend(f"{first} {second}" for first, second in zip([before, *line], [*line, "$"], strict=True))
+    return found
+
+
+def weight(line: list[str]) -> float:
+    """Return how much each term of a line counts: long lines say less per word."""
+    return 1 / math.sqrt(1 + len(line) / _USUAL_LENGTH)
+
+
+@lru_cache(maxsize=50_000)
+def _pieces(word: str) -> tuple[str, ...]:
+    """Return the word and its pieces of 2 to 5 characters, edges marked; pieces start with a tilde."""
+    edged = f"<{word}>"
+    pieces = [word]
+    for length in range(_SHORTEST, _LONGEST + 1):
+        if length > len(edged):
+            break
+        pieces.extend(f"~{edged[start : start + length]}" for start in range(len(edged) - length + 1))
+    return tuple(pieces)

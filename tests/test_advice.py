@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise, product
+from pathlib import Path
+
+import pytest
+
+from bot import advice
+from bot.advice import Page
+from classifiers.assessment import Kind
+from classifiers.errors import InputError
+
+FOLDER = Path(advice.__file__).parent
+CHECK_FACTS_EVERY = timedelta(days=400)
+THE_FOUR_LINES = ["Don't panic.", "Don't pay.", "Get help.", "Report it."]
+AGE_11 = 6  # years of school: a grade by Flesch and Kincaid
+PREVIEW = 60  # characters of a message on a locked screen
+OCCASIONS = list(product(Kind, (False, True)))
+
+every_locale = pytest.mark.parametrize("locale", advice.LOCALES)
+every_occasion = pytest.mark.parametrize(("kind", "crisis"), OCCASIONS)
+
+
+def source(locale: str) -> str:
+    return (FOLDER / f"{locale}.toml").read_text(encoding="utf-8")
+
+
+def pages(locale: str) -> Iterator[Page]:
+    yield advice.help_page(locale)
+    for kind, crisis in OCCASIONS:
+        yield advice.warning(locale, kind=kind, crisis=crisis)
+        yield advice.guidance(locale, kind=kind, crisis=crisis)
+
+
+def the_four_lines(page: Page) -> list[str]:
+    return [section.heading for section in page.sections if section.heading in THE_FOUR_LINES]
+
+
+def sentences(page: Page) -> list[list[str]]:
+    """The words of a page by sentence, without links, numbers and commands."""
+    lines = [line for section in page.sections for line in (section.heading, *section.lines)]
+    bare = [re.sub(r"https://\S+|/\w+|[\d ]*\d", "", line).rstrip(" .") for line in lines]
+    found = [re.findall(r"[A-Za-z']+", part) for line in bare for part in re.split(r"[.?]\s", line)]
+    return [words for words in found if words]
+
+
+def syllables(word: str) -> int:
+    return max(1, len(re.findall(r"[aeiouy]+", re.sub(r"e[sd]?$", "", word.lower()))))
+
+
+# The files.
+
+
+def test_the_locales_are_the_files() -> None:
+    assert sorted(advice.LOCALES) == sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+@every_locale
+def test_a_locale_has_the_facts_and_sections_of_british_english(locale: str) -> None:
+    def shape(locale: str) -> dict[str, object]:
+        book = advice.parse(source(locale).encode(), locale)
+        return {
+            "facts": sorted(book.facts),
+            "warning": [(section.id, section.when) for section in book.warning.sections],
+            "guidance": [(section.id, section.when) for section in book.guidance.sections],
+            "help": [(section.id, section.when) for section in book.help.sections],
+        }
+
+    assert shape(locale) == shape("en-GB")
+
+
+def test_an_unknown_locale_is_told_the_known_ones() -> None:
+    with pytest.raises(InputError, match=r"tlh.*en-GB"):
+        advice.help_page("tlh")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("{childline}", "{nobody}", r"mine\.toml: the facts do not fill .*: 'nobody'"),
+        ("{childline}", "{childline.label}", r"mine\.toml: the facts do not fill"),
+        ("{childline}", "{childline", r"mine\.toml: the facts do not fill"),
+        ("{samaritans_url}", "{childline_url}", r"mine\.toml: the facts do not fill .*: 'childline_url'"),
+        ('when = "crisis"', 'wen = "crisis"', r"mine\.toml: .*`wen`"),
+        ('when = "crisis"', 'when = "never"', r"mine\.toml: .*'never'"),
+        ("verified = true", "", r"mine\.toml: .*`verified`"),
+        ('url = "https:', 'url = "http:', r"mine\.toml: .*url"),
+        ("[warning]", "[warning", r"mine\.toml: "),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(old: str, new: str, complaint: str) -> None:
+    assert old in source("en-GB")
+    with pytest.raises(InputError, match=complaint):
+        advice.parse(source("en-GB").replace(old, new).encode(), "mine.toml")
+
+
+# The facts.
+
+
+@every_locale
+def test_facts_say_where_they_come_from_and_were_checked_lately(locale: str) -> None:
+    for name, fact in advice.facts(locale).items():
+        assert fact.label, name
+        assert fact.source.startswith("https://"), name
+        assert date.today() - CHECK_FACTS_EVERY <= fact.checked_on <= date.today(), name  # noqa: DTZ011 a calendar day
+
+
+@every_locale
+def test_numbers_and_links_stand_in_the_facts_only(locale: str) -> None:
+    texts = source(locale).partition("\n[warning]\n")[2]
+    assert texts
+    assert not re.findall(r"\d{3,}|https?:|www\.", texts)
+
+
+@every_locale
+def test_every_fact_is_told(locale: str) -> None:
+    told = set(re.findall(r"\{(\w+)\}", source(locale).partition("\n[warning]\n")[2]))
+    held = advice.facts(locale)
+    assert told == set(held) | {f"{name}_url" for name, fact in held.items() if fact.url}
+
+
+@every_locale
+def test_links_are_secure(locale: str) -> None:
+    for page in pages(locale):
+        assert "http://" not in page.plain()
+
+
+@every_locale
+def test_hours_stand_beside_their_number(locale: str) -> None:
+    for fact in advice.facts(locale).values():
+        for page in pages(locale) if fact.hours else ():
+            assert page.plain().count(fact.value) == page.plain().count(f"{fact.value} ({fact.hours})")
+
+
+@every_locale
+def test_help_has_every_number(locale: str) -> None:
+    text = advice.help_page(locale).plain()
+    for number in ("101", "999", "18001 101", "0800 1111", "0345 6000 459", "0800 555 111", "116 123"):
+        assert number in text
+
+
+# What fits.
+
+
+@every_locale
+def test_pages_fit_discord_and_telegram(locale: str) -> None:
+    for page in pages(locale):
+        assert len(page.title) <= 256
+        assert len(page.sections) <= 25
+        assert all(0 < len(section.heading) <= 256 for section in page.sections)
+        assert all(0 < len(section.body) <= 1024 for section in page.sections)
+        assert len(page.plain()) <= 6000
+        assert all(len(section.plain()) <= 4096 for section in page.sections)
+        assert len({section.id for section in page.sections}) == len(page.sections)
+
+
+@every_locale
+@every_occasion
+def test_messages_are_short(locale: str, kind: Kind, crisis: bool) -> None:
+    assert len(advice.warning(locale, kind=kind, crisis=crisis).plain()) <= 2000
+    assert len(advice.guidance(locale, kind=kind, crisis=crisis).plain()) <= 1000
+
+
+# What people read.
+
+
+@every_locale
+@every_occasion
+def test_the_crisis_lines_come_first_and_only_in_a_crisis(locale: str, kind: Kind, crisis: bool) -> None:
+    samaritans = advice.facts(locale)["samaritans"].value
+    for page in (
+        advice.warning(locale, kind=kind, crisis=crisis),
+        advice.guidance(locale, kind=kind, crisis=crisis),
+    ):
+        first, *rest = page.sections
+        assert ("999" in first.body and samaritans in first.body) == crisis
+        assert (first.id == "crisis") == crisis
+        assert not any(section.id == "crisis" or samaritans in section.body for section in rest)
+
+
+@every_locale
+def test_help_has_a_section_for_each_situation(locale: str) -> None:
+    ids = [section.id for section in advice.help_page(locale).sections]
+    assert ids[0] == "crisis"
+    assert {"under_18", "over_18", "already_paid", "already_shared", "someone_i_know"} <= set(ids)
+
+
+def test_help_gives_the_four_lines() -> None:
+    page = advice.help_page("en-GB")
+    assert the_four_lines(page) == THE_FOUR_LINES
+    assert " ".join(THE_FOUR_LINES) in page.plain()
+
+
+@every_locale
+def test_the_number_for_information_on_offenders_is_no_number_for_the_person_aimed_at(locale: str) -> None:
+    number = advice.facts(locale)["crimestoppers"].value
+    holders = [section.id for page in pages(locale) for section in page.sections if number in section.body]
+    assert holders == ["someone_i_know"]
+
+
+@every_occasion
+def test_the_warning_gives_the_four_lines_and_both_ages(kind: Kind, crisis: bool) -> None:
+    page = advice.warning("en-GB", kind=kind, crisis=crisis)
+    assert [s.heading for s in page.sections if s.heading in THE_FOUR_LINES] == THE_FOUR_LINES
+    for words in (
+        "Under 18",
+        "0800 1111",
+        "Report Remove",
+        "CEOP",
+        "18 or over",
+        "0345 6000 459",
+        "StopNCII",
+    ):
+        assert words in page.plain()
+
+
+@every_occasion
+def test_the_warning_gives_its_advice_in_order(kind: Kind, crisis: bool) -> None:
+    text = advice.warning("en-GB", kind=kind, crisis=crisis).plain()
+    steps = [
+        "Don't panic",
+        "Do not send money",
+        "Stop replying",
+        "Delete nothing",
+        "block and report them",
+        "Make your accounts private",
+        "tell your bank",
+        "Tell someone you trust",
+        "Call the police on 101",
+    ]
+    assert all(text.index(first) < text.index(then) for first, then in pairwise(steps))
+
+
+@every_occasion
+def test_the_warning_says_who_writes_and_how_to_stop_it(kind: Kind, crisis: bool) -> None:
+    text = advice.warning("en-GB", kind=kind, crisis=crisis).plain()
+    for words in (
+        "automatic safety helper in this community",
+        "not a person",
+        "Nobody else in the chat can see this message",
+        "I may be wrong",
+        "not your fault",
+        "not part of any group named here",
+        "Never send the pictures to people who offer help",
+        "United Kingdom",
+        "/help",
+        "/protect off",
+        "/privacy",
+    ):
+        assert words in text
+
+
+def test_a_disclosure_and_a_threat_open_differently() -> None:
+    for say in (advice.warning, advice.guidance):
+        threat, disclosure = (say("en-GB", kind=kind, crisis=False) for kind in Kind)
+        differing = [
+            a.id for a, b in zip(threat.sections, disclosure.sections, strict=True) if a.body != b.body
+        ]
+        assert differing == (["why"] if say is advice.warning else ["what", "do"])
+    assert "You wrote about" in advice.warning("en-GB", kind=Kind.DISCLOSURE, crisis=False).plain()
+    assert "You wrote" not in advice.warning("en-GB", kind=Kind.THREAT, crisis=False).plain()
+    assert "ban the sender" not in advice.guidance("en-GB", kind=Kind.DISCLOSURE, crisis=False).plain()
+
+
+@every_occasion
+def test_a_locked_screen_does_not_tell_the_subject(kind: Kind, crisis: bool) -> None:
+    page = advice.warning("en-GB", kind=kind, crisis=crisis)
+    preview = page.plain()[:PREVIEW].lower()
+    for word in (
+        "picture",
+        "image",
+        "nude",
+        "sex",
+        "pay",
+        "money",
+        "police",
+        "blackmail",
+        "threat",
+        "scare",
+    ):
+        assert word not in preview
+
+
+@every_occasion
+def test_moderators_are_told_how_not_to_harm(kind: Kind, crisis: bool) -> None:
+    text = advice.guidance("en-GB", kind=kind, crisis=crisis).plain()
+    for words in (
+        "may be wrong",
+        "Save the messages as proof before you delete",
+        "If life is at risk, call 999",
+        "report it to CEOP",
+        "in public",
+        "argue with the sender",
+        "Do not investigate",
+        "share any pictures",
+        "nothing to the sender",
+    ):
+        assert words.lower() in text.lower()
+
+
+def test_nothing_blames_frightens_or_uses_jargon() -> None:
+    for page in pages("en-GB"):
+        text = page.plain().lower()
+        for word in (
+            "!",
+            "victim",
+            "predator",
+            "perpetrator",
+            "sextortion",
+            "should have",
+            "why did you",
+            "shame",
+        ):
+            assert word not in text
+        assert text.count("your fault") == text.count("not your fault")
+
+
+def test_people_in_distress_can_read_it() -> None:
+    for page in pages("en-GB"):
+        said = sentences(page)
+        words = [word for sentence in said for word in sentence]
+        words_a_sentence = len(words) / len(said)
+        syllables_a_word = sum(map(syllables, words)) / len(words)
+        assert words_a_sentence <= 10
+        assert sum(map(len, words)) / len(words) <= 4.7
+        assert 0.39 * words_a_sentence + 11.8 * syllables_a_word - 15.59 <= AGE_11
