@@ -221,16 +221,10 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
     )
 
 
-def _advise(
-    case: Case, found: Assessment, policy: Policy, recipient: Recipient
-) -> tuple[Case, tuple[Effect, ...]]:
+def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Warn the target of `found` unless it was done, the policy leaves it to others or the person said no."""
     held = {target.account: target.advice for target in case.targets}
-    if (
-        found.target is None
-        or found.level < Level.ADVISE
-        or held.get(found.target) not in _NOT_YET_WRITTEN_TO
-    ):
+    if found.target is None or found.level < Level.ADVISE or held.get(found.target) not in _NOT_YET_WRITTEN_TO:
         return case, ()
     if recipient.opted_in is False:
         advice = Advice.DECLINED
@@ -260,9 +254,7 @@ def _warning(case: Case, account: Account) -> AdviseTarget:
 
 
 def _with_advice(case: Case, account: Account, advice: Advice) -> Case:
-    targets = tuple(
-        replace(target, advice=advice) if target.account == account else target for target in case.targets
-    )
+    targets = tuple(replace(target, advice=advice) if target.account == account else target for target in case.targets)
     return replace(case, targets=targets)
 
 

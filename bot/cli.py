@@ -13,7 +13,10 @@ from classifiers.errors import InputError
 _SENSITIVITIES = ("low", "normal", "high")
 _FORMATS = ("auto", "transcript", "discord", "telegram", "whatsapp")
 _config = click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="Settings file (default: haven.toml, if there)."
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings file (default: haven.toml, if there).",
 )
 
 
@@ -68,7 +71,11 @@ def run(config_file: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per conversation on standard output.")
 @_config
 def scan(
-    paths: tuple[Path, ...], format: str, sensitivity: str, as_json: bool, config_file: Path | None  # noqa: A002, FBT001
+    paths: tuple[Path, ...],
+    format: str,
+    sensitivity: str,
+    as_json: bool,
+    config_file: Path | None,
 ) -> None:
     """Read chat exports and show what Haven would have done in each conversation."""
     from bot.app import open_classifier
@@ -85,7 +92,7 @@ def scan(
 @click.option("--locale", default="en-GB", show_default=True)
 @click.option("--disclosure", is_flag=True, help="As to somebody who told of it, not to somebody threatened.")
 @click.option("--crisis", is_flag=True, help="As when despair was seen.")
-def advice(page: str, locale: str, disclosure: bool, crisis: bool) -> None:  # noqa: FBT001
+def advice(page: str, locale: str, disclosure: bool, crisis: bool) -> None:
     """Print what Haven says: the private warning, the page of /help, or the guidance to moderators."""
     from bot import advice as texts
     from classifiers.assessment import Kind
@@ -146,7 +153,11 @@ def train(data: Path, out: Path, jobs: int | None) -> None:
 @main.command()
 @click.option("--data", type=click.Path(path_type=Path), default=Path("data/corpus"), show_default=True)
 @click.option("--real", type=click.Path(path_type=Path), help="Folder of real chat (transcripts) for false alerts.")
-@click.option("--card", type=click.Path(dir_okay=False, path_type=Path), help="Also write the tables to this model card.")
+@click.option(
+    "--card",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the tables to this model card.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
 def evaluate(data: Path, real: Path | None, card: Path | None, jobs: int | None) -> None:
     """Score each writer with a model trained on all others, and count false alerts in real chat."""

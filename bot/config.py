@@ -26,31 +26,27 @@ _Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
 _Days = Annotated[int, Meta(ge=1, le=365)]
 
 
-class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class StoreSettings(_Section):
+class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the database and its key are; relative paths start at the folder of the settings file."""
 
     database: str = "haven.db"
     key_file: str = "haven.key"
 
 
-class MemorySettings(_Section):
+class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much recent conversation is held in RAM."""
 
     max_conversations: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
     max_age_hours: Annotated[int, Meta(ge=1, le=24 * 30)] = 168
 
 
-class ModelSettings(_Section):
+class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which model reads; an empty folder means the one that came with Haven."""
 
     folder: str = ""
 
 
-class PolicySettings(_Section):
+class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What a space wants; see `bot.case.Policy`."""
 
     mode: Literal["observe", "alert", "advise"] = "advise"
@@ -76,19 +72,19 @@ class PolicySettings(_Section):
         )
 
 
-class LogSettings(_Section):
+class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much is said on standard error; message text never is."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class PlatformSettings(_Section):
+class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a platform's token is, unless the environment holds it; empty: nowhere."""
 
     token_file: str = ""
 
 
-class Config(_Section):
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; `spaces` overrides `policy` for single servers or groups, by their id."""
 
     store: StoreSettings = StoreSettings()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
-from classifiers.classifier import Conversation
 from classifiers.conversation import Account
+from classifiers.exchange import Conversation
 
 
 class Memory:

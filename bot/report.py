@@ -6,10 +6,10 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from bot.archives import read
@@ -24,7 +24,7 @@ _SUFFIXES = (".json", ".jsonl", ".csv", ".txt")
 
 def scan_all(
     paths: Sequence[Path],
-    format: str,  # noqa: A002 (as on the command line)
+    format: str,
     sensitivity: str,
     classifier: Classifier,
     *,
@@ -52,7 +52,8 @@ def scan_all(
                     messages += report.messages
                     flagged += report.level >= Level.ALERT
                     if as_json:
-                        print(json.dumps(report.as_json()), file=out, flush=True)  # noqa: T201 (this is the output)
+                        out.write(json.dumps(report.as_json()) + "\n")
+                        out.flush()
                     elif report.level > Level.NONE:
                         console.print(render(report))
             except InputError as error:
@@ -102,7 +103,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iterator[Report]:  # noqa: A002
+def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iterator[Report]:
     try:
         size = path.stat().st_size
         stream = path.open("rb")

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.archives import Entry
 from bot.app import now
+from bot.archives import Entry
 from bot.case import Case, Policy
 from bot.effects import Advice, AdviseTarget, AlertModerators
 from bot.guard import Decision, Guard
@@ -140,8 +140,7 @@ class _Reading:
             account = max(case.targets, key=lambda target: target.advice is Advice.PENDING).account
             report.target = self._names.get(account, account.id)
         report.evidence = [
-            Seen(int(seen.message_id), seen.marker, seen.probability, seen.excerpt)
-            for seen in case.evidence
+            Seen(int(seen.message_id), seen.marker, seen.probability, seen.excerpt) for seen in case.evidence
         ]
 
 

@@ -20,9 +20,7 @@ class Seal:
         try:
             self._fernet = Fernet(key)
         except ValueError:
-            raise InputError(
-                f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)"
-            ) from None
+            raise InputError(f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)") from None
         self.source = source
 
     def close(self, content: bytes) -> bytes:

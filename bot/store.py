@@ -22,9 +22,7 @@ from classifiers.conversation import Account
 from classifiers.errors import InputError
 
 migrations = Migrations("haven")
-_EFFECTS: dict[str, type[Effect]] = {
-    effect.__name__: effect for effect in (AdviseTarget, AlertModerators, UpdateAlert)
-}
+_EFFECTS: dict[str, type[Effect]] = {effect.__name__: effect for effect in (AdviseTarget, AlertModerators, UpdateAlert)}
 _BUSY_SECONDS = 5
 
 
@@ -78,9 +76,7 @@ class Store:
         self._seal = seal
         self._lock = RLock()
         with self._reported():
-            connection = sqlite3.connect(
-                path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False
-            )
+            connection = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
             self._db = Database(connection, execute_plugins=False)
             self._db.conn.executescript("PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
             if path:
@@ -135,20 +131,21 @@ class Store:
             for effect in effects:
                 if isinstance(effect, UpdateAlert):
                     self._db.conn.execute(
-                        "DELETE FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL"
-                        " AND attempts = 0",
+                        "DELETE FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL AND attempts = 0",
                         (case.id, UpdateAlert.__name__),
                     )
                 if isinstance(effect, AdviseTarget):
                     self._upsert_recipient(effect.target, advised_at=case.seen_at.isoformat())
-                self._db["outbox"].insert({
-                    "case_id": case.id,
-                    "platform": case.about.platform,
-                    "effect": type(effect).__name__,
-                    "payload": self._seal.close(msgspec.json.encode(effect)),
-                    "created_at": now,
-                    "due_at": now,
-                })
+                self._db.table("outbox").insert(
+                    {
+                        "case_id": case.id,
+                        "platform": case.about.platform,
+                        "effect": type(effect).__name__,
+                        "payload": self._seal.close(msgspec.json.encode(effect)),
+                        "created_at": now,
+                        "due_at": now,
+                    }
+                )
 
     def begin(self, platform: str, now: float) -> Row | None:
         """Return the next effect that is due on the platform and count the attempt before it is made."""
@@ -193,9 +190,7 @@ class Store:
         key = (account.platform, account.id)
         with self.transaction():
             aimed = self._query("SELECT case_id FROM targets WHERE platform = ? AND account = ?", key)
-            gone = self._db.conn.execute(
-                "DELETE FROM cases WHERE platform = ? AND account = ?", key
-            ).rowcount
+            gone = self._db.conn.execute("DELETE FROM cases WHERE platform = ? AND account = ?", key).rowcount
             for (id,) in aimed:
                 if case := self.case_of(id):
                     self._db.conn.execute("DELETE FROM outbox WHERE case_id = ?", (id,))
@@ -226,7 +221,7 @@ class Store:
         return msgspec.json.decode(self._seal.open(rows[0][0]), type=Case) if rows else None
 
     def _write_case(self, case: Case) -> None:
-        self._db["cases"].upsert(
+        self._db.table("cases").upsert(
             {
                 "id": case.id,
                 "space": case.space,
@@ -246,7 +241,7 @@ class Store:
 
     def _upsert_recipient(self, account: Account, **values: int | str) -> None:
         with self.transaction():
-            self._db["recipients"].upsert(
+            self._db.table("recipients").upsert(
                 {"platform": account.platform, "account": account.id, **values}, pk=("platform", "account")
             )
 
@@ -272,7 +267,7 @@ class Store:
                 raise InputError(f"{self.path}: {error}") from None
         else:
             with self.transaction():
-                self._db["seal"].insert({"id": 1, "proof": self._seal.close(b"haven")})
+                self._db.table("seal").insert({"id": 1, "proof": self._seal.close(b"haven")})
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ _BEGIN, _END = "<!-- haven evaluate: begin -->", "<!-- haven evaluate: end -->"
 def train(data: Path, out: Path, jobs: int | None) -> None:
     """Train, calibrate on writers held out in turn, and write model and manifest to a folder."""
     console = Console(stderr=True)
-    corpus, examples, seen = _held_out(data, jobs, console)
+    _, examples, seen = _held_out(data, jobs, console)
     with console.status("learning from all writers"):
         model = calibrated(fit(examples), seen)
     manifest = save(model, out, examples.sha256, summary(model, seen))
@@ -34,7 +34,7 @@ def evaluate(data: Path, real: Path | None, card: Path | None, jobs: int | None)
     """Print how writers fare that the model has not seen, and false alerts of the bundled model in real chat."""
     console = Console(stderr=True)
     model, manifest = load(bundled())
-    corpus, examples, seen = _held_out(data, jobs, console)
+    corpus, _, seen = _held_out(data, jobs, console)
     found = tables(model, seen)
     if real is not None:
         files = sorted(real.glob("*.jsonl"))
@@ -52,7 +52,10 @@ def _held_out(data: Path, jobs: int | None, console: Console) -> tuple[Corpus, E
         corpus = load_corpus(data)
         examples = prepare(corpus)
     writers = track(
-        held_out(corpus, examples, jobs), "leaving one writer out", total=len(corpus.writers), console=console
+        held_out(corpus, examples, jobs),
+        "leaving one writer out",
+        total=len(corpus.writers),
+        console=console,
     )
     return corpus, examples, [one for writer in writers for one in writer]
 

@@ -98,7 +98,15 @@ def load(folder: Path) -> tuple[Model, Manifest]:
             scales={kind: Scale(**numbers) for kind, numbers in manifest.scales.items()},
             thresholds=manifest.thresholds,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error, pickle.UnpicklingError) as e:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zlib.error,
+        pickle.UnpicklingError,
+    ) as e:
         raise InputError(f"{file}: not a model that this version of Haven reads: {e}") from None
     return model, manifest
 

@@ -8,7 +8,6 @@ from enum import IntEnum, StrEnum
 
 from classifiers.conversation import Account
 
-
 CLEAR = 0.5
 """The probability from which a marker counts as seen, rather than hinted at."""
 

@@ -95,9 +95,7 @@ def peaks(model: Model, labelled: Labelled) -> tuple[dict[Kind, Peak], list[Sequ
 def _leave_out(corpus: Corpus, examples: Examples, writer: str) -> list[HeldOut]:
     model = fit(examples, without=writer)
     return [
-        HeldOut(labelled, *peaks(model, labelled))
-        for labelled in corpus.conversations
-        if labelled.writer == writer
+        HeldOut(labelled, *peaks(model, labelled)) for labelled in corpus.conversations if labelled.writer == writer
     ]
 
 
@@ -113,9 +111,7 @@ def _thresholds(
 ) -> Thresholds:
     """Return the scores that only these shares of the group's hard negatives reach."""
     negatives = [
-        one.peaks[kind]
-        for one in seen
-        if one.labelled.kind == "hard_negative" and one.peaks[kind].group == group
+        one.peaks[kind] for one in seen if one.labelled.kind == "hard_negative" and one.peaks[kind].group == group
     ]
     if not negatives:
         return Thresholds(1.0, 1.0, 1.0)

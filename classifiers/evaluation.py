@@ -54,7 +54,10 @@ def tables(model: Model, seen: Sequence[HeldOut]) -> list[Table]:
 def summary(model: Model, seen: Sequence[HeldOut]) -> dict[str, Any]:
     """Return the few numbers that the manifest carries, all from writers held out in turn."""
     judged = _judge(model, seen)
-    found: dict[str, Any] = {"writers": len({one.labelled.writer for one in seen}), "conversations": len(seen)}
+    found: dict[str, Any] = {
+        "writers": len({one.labelled.writer for one in seen}),
+        "conversations": len(seen),
+    }
     for kind in Kind:
         for group, part in _by_language(seen).items():
             found[f"{kind} auc {group}"] = round(_auc(kind, part), 3)
@@ -72,7 +75,7 @@ def false_alerts(model: Model, files: Iterable[Path]) -> Table:
         messages = sum(map(len, conversations))
         cells = [file.stem, f"{len(conversations):,}", f"{messages:,}"]
         for sensitivity in Sensitivity:
-            alerts = {kind: 0 for kind in Kind}
+            alerts = dict.fromkeys(Kind, 0)
             advised = 0
             for conversation in conversations:
                 reached = _reached(model, conversation, sensitivity)
@@ -92,9 +95,7 @@ def false_alerts(model: Model, files: Iterable[Path]) -> Table:
     )
 
 
-def _reached(
-    model: Model, messages: Sequence[Message], sensitivity: Sensitivity
-) -> dict[tuple[Kind, object], Level]:
+def _reached(model: Model, messages: Sequence[Message], sensitivity: Sensitivity) -> dict[tuple[Kind, object], Level]:
     """Return the highest level per kind and account, which is what becomes a case."""
     classifier = Classifier(model)
     found: dict[tuple[Kind, object], Level] = defaultdict(lambda: Level.NONE)
@@ -112,9 +113,11 @@ def _judge(model: Model, seen: Sequence[HeldOut]) -> list[_Judged]:
     judged = []
     for writer in sorted({one.labelled.writer for one in seen}):
         fitted = calibrated(model, [one for one in seen if one.labelled.writer != writer])
-        for one in seen:
-            if one.labelled.writer == writer:
-                judged.append(_Judged(one, {kind: _level(fitted, kind, one) for kind in Kind}))
+        judged += [
+            _Judged(one, {kind: _level(fitted, kind, one) for kind in Kind})
+            for one in seen
+            if one.labelled.writer == writer
+        ]
     return judged
 
 
@@ -162,7 +165,15 @@ def _verdicts(judged: Sequence[_Judged]) -> Table:
         "What is alerted",
         "Share of conversations by unseen writers that reach a level at normal sensitivity, as a threat and as a"
         " disclosure; the thresholds, too, come from the other writers only.",
-        ("language", "kind", "n", "threat: alert", "threat: advise", "disclosure: alert", "disclosure: advise"),
+        (
+            "language",
+            "kind",
+            "n",
+            "threat: alert",
+            "threat: advise",
+            "disclosure: alert",
+            "disclosure: advise",
+        ),
         tuple(rows),
     )
 
@@ -176,7 +187,16 @@ def _ranking(seen: Sequence[HeldOut]) -> Table:
             if not positives or not negatives:
                 continue
             recalls = [f"{np.mean(positives > np.quantile(negatives, 1 - rate)):.2f}" for rate in (0.01, 0.03, 0.1)]
-            rows.append((str(kind), group, str(len(positives)), str(len(negatives)), f"{_auc(kind, part):.3f}", *recalls))
+            rows.append(
+                (
+                    str(kind),
+                    group,
+                    str(len(positives)),
+                    str(len(negatives)),
+                    f"{_auc(kind, part):.3f}",
+                    *recalls,
+                )
+            )
     return Table(
         "How well scores separate",
         "Highest score of a conversation against hard negatives of the same language group: area under the curve,"
@@ -214,13 +234,15 @@ def _markers(seen: Sequence[HeldOut]) -> Table:
     for column, marker in enumerate(MARKERS):
         said = scores[:, column] >= CLEAR
         is_so = truth[:, column]
-        rows.append((
-            marker.replace("_", " "),
-            f"{is_so.sum():,}",
-            f"{average_precision_score(is_so, scores[:, column]):.2f}",
-            f"{(said & is_so).sum() / max(said.sum(), 1):.2f}",
-            f"{(said & is_so).sum() / max(is_so.sum(), 1):.2f}",
-        ))
+        rows.append(
+            (
+                marker.replace("_", " "),
+                f"{is_so.sum():,}",
+                f"{average_precision_score(is_so, scores[:, column]):.2f}",
+                f"{(said & is_so).sum() / max(said.sum(), 1):.2f}",
+                f"{(said & is_so).sum() / max(is_so.sum(), 1):.2f}",
+            )
+        )
     return Table(
         "Markers",
         "Per message, by writers held out; precision and recall where the probability is at least one half.",

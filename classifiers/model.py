@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -91,7 +91,6 @@ class Model:
 def marker_probability(line: Line, marker: Marker) -> float:
     """Return how likely the line does what the marker says."""
     return sigmoid(line.scores[MARKERS.index(marker)]) if line.words else 0.0
-
 
 
 def sigmoid(value: float) -> float:

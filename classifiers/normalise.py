@@ -14,7 +14,14 @@ _LOOK_ALIKES = str.maketrans(
 )
 _LEET = str.maketrans("013457@$", "oieastas")
 _INVISIBLE = dict.fromkeys(
-    [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0xFE00, 0xFE10), 0xAD, 0xFEFF]
+    [
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2065),
+        *range(0xFE00, 0xFE10),
+        0xAD,
+        0xFEFF,
+    ]
 )
 _MARKUP = re.compile(r"[*~|`]{1,3}|(?<![^\W_])_{1,2}|_{1,2}(?![^\W_])")
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .·\-]){3,}[^\W\d_](?![^\W_])")

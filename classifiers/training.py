@@ -115,8 +115,7 @@ def prepare(corpus: Corpus) -> Examples:
     collected = _Collector()
     for labelled in corpus.conversations:
         line_labels = [
-            [*(int(marker in markers) for marker in MARKERS), int(labelled.english)]
-            for markers in labelled.markers
+            [*(int(marker in markers) for marker in MARKERS), int(labelled.english)] for markers in labelled.markers
         ]
         window_labels = {
             position: {kind: _as_number(labelled.label(kind, position)) for kind in Kind}

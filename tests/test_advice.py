@@ -256,9 +256,7 @@ def test_the_warning_says_who_writes_and_how_to_stop_it(kind: Kind, crisis: bool
 def test_a_disclosure_and_a_threat_open_differently() -> None:
     for say in (advice.warning, advice.guidance):
         threat, disclosure = (say("en-GB", kind=kind, crisis=False) for kind in Kind)
-        differing = [
-            a.id for a, b in zip(threat.sections, disclosure.sections, strict=True) if a.body != b.body
-        ]
+        differing = [a.id for a, b in zip(threat.sections, disclosure.sections, strict=True) if a.body != b.body]
         assert differing == (["why"] if say is advice.warning else ["what", "do"])
     assert "You wrote about" in advice.warning("en-GB", kind=Kind.DISCLOSURE, crisis=False).plain()
     assert "You wrote" not in advice.warning("en-GB", kind=Kind.THREAT, crisis=False).plain()

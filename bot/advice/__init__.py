@@ -111,13 +111,9 @@ def parse(raw: bytes, name: str) -> Book:
             raise InputError(f"{name}: the facts do not fill {line!r}: {error}") from None
 
     def fill_page(page: Page) -> Page:
-        return replace(
-            page, sections=tuple(replace(s, lines=tuple(map(fill, s.lines))) for s in page.sections)
-        )
+        return replace(page, sections=tuple(replace(s, lines=tuple(map(fill, s.lines))) for s in page.sections))
 
-    return replace(
-        book, warning=fill_page(book.warning), guidance=fill_page(book.guidance), help=fill_page(book.help)
-    )
+    return replace(book, warning=fill_page(book.warning), guidance=fill_page(book.guidance), help=fill_page(book.help))
 
 
 def _on_occasion(page: Page, kind: Kind, *, crisis: bool) -> Page:

@@ -28,7 +28,7 @@ NAMES: tuple[str, ...] = ("auto", *sorted({format_.name for format_ in FORMATS})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read(stream: BinaryIO, source: str, format: str = "auto") -> Iterator[Conversation]:  # noqa: A002 as in --format
+def read(stream: BinaryIO, source: str, format: str = "auto") -> Iterator[Conversation]:
     """Read the export that begins here, in one of NAMES, without seeking and in bounded memory.
 
     `source` is its path, for errors and default ids. InputError when it is no export, and from the

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from bot.archives import media
 from bot.archives.dates import STAMP, START, Calendar, from_iso
-from bot.archives.discord_json import PLATFORM, unquote
+from bot.archives.discord_json import DELETED, PLATFORM, unquote
 from bot.archives.export import Conversation, Entry, Format
 from bot.archives.text import HEAD, lines
 from classifiers.conversation import Account, Message
@@ -46,12 +46,12 @@ def _entries(text: io.BufferedReader, source: str, name: str) -> Iterator[Entry]
                 id=str(position),
                 space=name,
                 channel=name,
-                author=Account(PLATFORM, row["authorid"] or row["author"]),
+                author=Account(PLATFORM, row["authorid"] or row["author"] or DELETED[0]),
                 text=media.append(written, files),
                 sent_at=sent_at,
                 quoted=quoted,
             ),
-            row["author"] or row["authorid"],
+            row["author"] or row["authorid"] or DELETED[1],
         )
 
 

@@ -18,7 +18,7 @@ PLATFORM = "discord"
 
 # Kinds that the exporter knows no name for come as Discord's numbers.
 _WRITTEN = frozenset({"Default", "Reply", "ThreadStarterMessage", "0", "19", "21"})
-_DELETED = ("deleted", "Deleted User")
+DELETED = ("deleted", "Deleted User")
 
 
 class _Place(NamedTuple):
@@ -89,7 +89,7 @@ def _entries(cursor: Cursor, place: _Place) -> Iterator[Entry]:
                 quoted="\n".join(filter(None, [quoted, *map(_forwarded, snapshots)])),
                 forwarded=forwarded,
             ),
-            label(user.get("nickname")) or label(user.get("name")) or _DELETED[1],
+            label(user.get("nickname")) or label(user.get("name")) or DELETED[1],
         )
         position += 1
 
@@ -112,7 +112,7 @@ def unquote(content: str) -> tuple[str, str]:
 
 
 def _account(user: dict[str, object]) -> Account:
-    return Account(PLATFORM, label(user.get("id")) or label(user.get("name")) or _DELETED[0])
+    return Account(PLATFORM, label(user.get("id")) or label(user.get("name")) or DELETED[0])
 
 
 def _content(message: dict[str, object]) -> str:
@@ -122,8 +122,7 @@ def _content(message: dict[str, object]) -> str:
 
 def _words(message: dict[str, object]) -> list[str]:
     files = [
-        label(item.get("fileName")) or label(item.get("url")) or ""
-        for item in objects(message.get("attachments"))
+        label(item.get("fileName")) or label(item.get("url")) or "" for item in objects(message.get("attachments"))
     ]
     return [*map(media.word, files), *(media.STICKER for _ in objects(message.get("stickers")))]
 

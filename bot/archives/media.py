@@ -9,9 +9,7 @@ STICKER = "[sticker]"
 FILE = "[file]"
 
 _EXTENSIONS = {
-    **dict.fromkeys(
-        ("jpg", "jpeg", "jfif", "png", "gif", "webp", "heic", "heif", "avif", "bmp", "tiff"), PHOTO
-    ),
+    **dict.fromkeys(("jpg", "jpeg", "jfif", "png", "gif", "webp", "heic", "heif", "avif", "bmp", "tiff"), PHOTO),
     **dict.fromkeys(("mp4", "m4v", "mov", "webm", "mkv", "avi", "3gp", "mpg", "mpeg"), VIDEO),
     **dict.fromkeys(("mp3", "m4a", "ogg", "oga", "opus", "wav", "flac", "aac", "amr"), AUDIO),
 }

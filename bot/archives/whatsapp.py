@@ -36,7 +36,7 @@ _UNNAMED = re.compile(
     re.IGNORECASE,
 )
 _LEFT_OUT = re.compile(
-    r"(?:.{1,200} • .{1,40} )?(?P<what>\w+(?: \w+)?) (?:omitted|omitid[oa]|ocultad[oa]|ocult[oa]|omess[oa]"
+    r"(?:.{1,200} • .{1,40} )?(?P<what>\w{3,12}(?: \w{3,12})?) (?:omitted|omitid[oa]|ocultad[oa]|ocult[oa]|omess[oa]"
     r"|omise?|absente?|weggelassen|ausgeschlossen|weggelaten|dahil edilmedi|pominięto)\.?",
     re.IGNORECASE,
 )
@@ -116,7 +116,8 @@ def _drafts(text: io.BufferedReader, source: str) -> Iterator[_Draft]:
             sent_at = calendar.moment(header) or sent_at
             name, colon, line = f"{header['rest'].rstrip()} ".partition(": ")
             line = line.rstrip()
-            draft = _Draft(_person(name), sent_at) if colon and _is_name(name) else None
+            name = _person(name)
+            draft = _Draft(name, sent_at) if colon and _is_name(name) else None
         if draft:
             draft.lines.append(line)
             draft.length += len(line)
@@ -134,7 +135,7 @@ def _header(line: str) -> re.Match[str] | None:
 
 def _is_name(name: str) -> bool:
     """Tell a name from the beginning of a notice such as `Ann changed the subject to “Plan: B”`."""
-    return not name.count('"') % 2 and name.count("“") == name.count("”")
+    return name != "" and not name.count('"') % 2 and name.count("“") == name.count("”")
 
 
 def _person(name: str) -> str:

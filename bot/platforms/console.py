@@ -183,8 +183,10 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
     if alert.ruling:
         head.append(f"  ·  ruled: {alert.ruling.replace('_', ' ')}", style="bold")
     lines: list[RenderableType] = [head]
-    for target in alert.targets:
-        lines.append(Text.assemble((visible(target.account.id), "bold"), ": ", _SAID_OF_ADVICE[target.advice]))
+    lines += [
+        Text.assemble((visible(target.account.id), "bold"), ": ", _SAID_OF_ADVICE[target.advice])
+        for target in alert.targets
+    ]
     for seen in alert.evidence:
         why = f"  {seen.probability:4.0%} {seen.marker.replace('_', ' ')}: "
         lines.append(Text.assemble((why, "cyan"), ("“" + visible(seen.excerpt) + "”", "dim")))
