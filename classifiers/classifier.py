@@ -40,15 +40,18 @@ class Classifier:
         exchange = conversation.exchange(line.author, line)
         now = conversation.last_at
         addressee = conversation.addressee(line.author, line)
-        threat = self._read(Kind.THREAT, message, exchange, sensitivity, now, line.author, addressee)
-        disclosure = self._read(Kind.DISCLOSURE, message, exchange, sensitivity, now, None, line.author)
-        return threat, disclosure
+        evidence = _evidence(exchange.mine)
+        return (
+            self._read(Kind.THREAT, message, exchange, evidence, sensitivity, now, line.author, addressee),
+            self._read(Kind.DISCLOSURE, message, exchange, evidence, sensitivity, now, None, line.author),
+        )
 
     def _read(
         self,
         kind: Kind,
         message: Message,
         exchange: Exchange,
+        evidence: tuple[Evidence, ...],
         sensitivity: Sensitivity,
         now: datetime,
         sender: Account | None,
@@ -56,7 +59,6 @@ class Classifier:
     ) -> Assessment:
         score = self.model.scales[kind](self.model.total(kind, exchange, now))
         level = self.model.thresholds[kind][sensitivity][self.model.group(exchange)].level(score)
-        evidence = _evidence(exchange.mine)
         if not _supports(kind, evidence):
             level = min(level, Level.NOTICE)
         if target is None:
@@ -80,11 +82,11 @@ class Classifier:
 def _evidence(lines: list[Line]) -> tuple[Evidence, ...]:
     """Return, most likely first, the strongest line of every marker that is at least hinted at."""
     found = []
-    for marker in MARKERS:
-        line = max(lines, key=lambda line: marker_probability(line, marker))
-        probability = marker_probability(line, marker)
-        if probability >= _MENTIONED:
-            found.append(Evidence(marker, line.message_id, probability, line.text[:_EXCERPT]))
+    written = [line for line in lines if line.words]
+    for column, marker in enumerate(MARKERS):
+        line = max(written, key=lambda line: line.scores[column], default=None)
+        if line and line.scores[column] >= _MENTIONED:
+            found.append(Evidence(marker, line.message_id, line.scores[column], line.text[:_EXCERPT]))
     return tuple(sorted(found, key=lambda evidence: -evidence.probability))
 
 

@@ -17,7 +17,7 @@ from classifiers.classifier import Classifier
 from classifiers.conversation import Message
 from classifiers.corpus import KINDS, conversations_of
 from classifiers.exchange import Conversation
-from classifiers.model import MARKERS, Model, sigmoid
+from classifiers.model import MARKERS, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ def _writers(judged: Sequence[_Judged]) -> Table:
 
 
 def _markers(seen: Sequence[HeldOut]) -> Table:
-    scores = np.array([[sigmoid(s) for s in line[: len(MARKERS)]] for one in seen for line in one.line_scores])
+    scores = np.array([line[: len(MARKERS)] for one in seen for line in one.line_scores])
     truth = np.array([[m in done for m in MARKERS] for one in seen for done in one.labelled.markers])
     rows = []
     for column, marker in enumerate(MARKERS):

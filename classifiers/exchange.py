@@ -79,16 +79,15 @@ class Conversation:
         In a channel of two everything is; among more, what answers or names the speaker, and what
         stands next to their lines and names nobody.
         """
-        lines = list(self.lines)
-        last = next(i for i in range(len(lines) - 1, -1, -1) if lines[i] is until)
-        just_two = len({line.author for line in lines[: last + 1]}) <= 2
+        lines = self._until(until)
+        just_two = len({line.author for line in lines}) <= 2
         mine: list[Line] = []
         theirs: list[Line] = []
-        for i in range(last, -1, -1):
+        for i in range(len(lines) - 1, -1, -1):
             line = lines[i]
             if line.author == speaker:
                 mine.append(line)
-            elif just_two or speaker in line.to or (not line.to and _beside(lines, i, last, speaker)):
+            elif just_two or speaker in line.to or (not line.to and _beside(lines, i, speaker)):
                 theirs.append(line)
             if len(mine) + len(theirs) == EXCHANGE:
                 break
@@ -97,10 +96,8 @@ class Conversation:
     def addressee(self, speaker: Account, until: Line) -> Account | None:
         """Return whom the speaker's lines are aimed at: whom they name, else who speaks around them."""
         votes: Counter[Account] = Counter()
-        lines = list(self.lines)
-        last = next(i for i in range(len(lines) - 1, -1, -1) if lines[i] is until)
-        for i in range(last + 1):
-            line = lines[i]
+        lines = self._until(until)
+        for i, line in enumerate(lines):
             if line.author == speaker:
                 votes.update(dict.fromkeys(line.to, _ADDRESSED))
                 if i and lines[i - 1].author != speaker and not line.to:
@@ -112,6 +109,12 @@ class Conversation:
         votes.pop(speaker, None)
         return max(votes, key=lambda account: (votes[account], account)) if votes else None
 
+    def _until(self, line: Line) -> list[Line]:
+        lines = list(self.lines)
+        while lines[-1] is not line:
+            lines.pop()
+        return lines
+
 
 def fading(line: Line, now: datetime) -> float:
     """Return how much a line still counts, 1 for now, half of it after two days."""
@@ -120,5 +123,5 @@ def fading(line: Line, now: datetime) -> float:
     return weight
 
 
-def _beside(lines: list[Line], i: int, last: int, speaker: Account) -> bool:
-    return (i < last and lines[i + 1].author == speaker) or (i > 0 and lines[i - 1].author == speaker)
+def _beside(lines: list[Line], i: int, speaker: Account) -> bool:
+    return (i + 1 < len(lines) and lines[i + 1].author == speaker) or (i > 0 and lines[i - 1].author == speaker)

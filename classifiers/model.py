@@ -21,6 +21,7 @@ MINE = {Kind.THREAT: ENGLISH + 1, Kind.DISCLOSURE: ENGLISH + 3}
 THEIRS = {Kind.THREAT: ENGLISH + 2, Kind.DISCLOSURE: ENGLISH + 4}
 COLUMNS = ENGLISH + 5
 LOUDEST_LINE = 2.0
+_COLUMN = {marker: column for column, marker in enumerate(MARKERS)}
 GROUPS = ("english", "other")
 
 
@@ -65,10 +66,11 @@ class Model:
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
 
     def read_line(self, words: list[str], before: str) -> list[float]:
-        """Return the line's 15 sums; no line speaks louder than 2 in the sums of an exchange."""
+        """Return the markers' probabilities and the line's other sums, of which none is louder than 2."""
         rows = [row for term in terms(words, before) if (row := self.rows.get(term)) is not None]
         sums = self.weights[rows].sum(axis=0) * weight(words)
         sums[: len(self.biases)] += self.biases
+        sums[:ENGLISH] = 1 / (1 + np.exp(-sums[:ENGLISH]))
         np.clip(sums[ENGLISH + 1 :], -LOUDEST_LINE, LOUDEST_LINE, out=sums[ENGLISH + 1 :])
         result: list[float] = sums.tolist()
         return result
@@ -90,7 +92,7 @@ class Model:
 
 def marker_probability(line: Line, marker: Marker) -> float:
     """Return how likely the line does what the marker says."""
-    return sigmoid(line.scores[MARKERS.index(marker)]) if line.words else 0.0
+    return line.scores[_COLUMN[marker]] if line.words else 0.0
 
 
 def sigmoid(value: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from urllib.parse import unquote
 
 _MAX_CHARACTERS = 4000
@@ -19,6 +18,8 @@ _INVISIBLE = dict.fromkeys(
         *range(0x202A, 0x202F),
         *range(0x2060, 0x2065),
         *range(0xFE00, 0xFE10),
+        *range(0x064B, 0x0653),  # Arabic vowel signs and the stretching stroke, which readers do without
+        0x0640,
         0xAD,
         0xFEFF,
     ]
@@ -29,7 +30,11 @@ _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _ENCODED = re.compile(r"(?:%[0-9a-fA-F]{2}){2,}")
 _DIGIT = re.compile(r"\d")
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+_PILED = re.compile(r"(\w?)[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+# The marks of Hebrew, Hindi, Thai and the like are parts of words.
+_MARKS = "".join(chr(code) for code in range(0x0590, 0x1A7F) if unicodedata.category(chr(code))[0] == "M")
+_TOKEN = re.compile(rf"[\w{_MARKS}]+|[^\w\s]")
+_DISGUISED = re.compile(r"[\w$]+(?:@(?!\w+\.\w)[\w$]+)*")
 
 
 def normalise(text: str) -> str:
@@ -40,12 +45,12 @@ def normalise(text: str) -> str:
     text = text[:_MAX_CHARACTERS]
     if _ENCODED.search(text):
         text = unquote(text, errors="ignore")
-    text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
-    text = _LINK.sub(" link ", text)
-    text = _without_zalgo(text).lower()
+    text = unicodedata.normalize("NFKC", text)[:_MAX_CHARACTERS].translate(_INVISIBLE)
+    text = _LINK.sub(" link ", text).lower()
+    text = _PILED.sub(lambda match: unicodedata.normalize("NFD", match[1])[:1], text)
     text = _MARKUP.sub("", text)
     text = _SPACED.sub(lambda match: re.sub(r"[ .·\-]", "", match[0]), text)
-    text = _TOKEN.sub(lambda match: _plain_token(match[0]), text)
+    text = _DISGUISED.sub(lambda match: _plain_token(match[0]), text)
     text = _REPEATED.sub(r"\1\1", text)
     return _DIGIT.sub("0", text)
 
@@ -55,7 +60,6 @@ def words(text: str) -> list[str]:
     return _TOKEN.findall(normalise(text))
 
 
-@lru_cache(maxsize=20_000)
 def _plain_token(token: str) -> str:
     """Fold the look-alikes of a token that mixes alphabets, and leetspeak between letters."""
     if token.isascii():
@@ -66,16 +70,3 @@ def _plain_token(token: str) -> str:
     if re.search(r"[a-z][0-9@$]+[a-z]", token):
         return token.translate(_LEET)
     return token
-
-
-def _without_zalgo(text: str) -> str:
-    """Drop combining marks piled on a letter, keeping the first, which may belong to the language."""
-    if not any(unicodedata.combining(character) for character in text):
-        return text
-    kept: list[str] = []
-    marks = 0
-    for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= 1:
-            kept.append(character)
-    return unicodedata.normalize("NFC", "".join(kept))

@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 
 _SHORTEST, _LONGEST = 2, 5
+_LONGEST_KNOWN = 20
 _USUAL_LENGTH = 5
 
 
@@ -13,7 +14,7 @@ def terms(line: list[str], before: str = "^") -> list[str]:
     """Return the terms of a line of words; `before` is the word it continues, so that split lines join."""
     found: list[str] = []
     for word in line:
-        found.extend(_pieces(word))
+        found.extend(_known(word) if len(word) <= _LONGEST_KNOWN else _pieces(word))
     found.extend(f"{first} {second}" for first, second in zip([before, *line], [*line, "$"], strict=True))
     return found
 
@@ -23,7 +24,6 @@ def weight(line: list[str]) -> float:
     return 1 / math.sqrt(1 + len(line) / _USUAL_LENGTH)
 
 
-@lru_cache(maxsize=50_000)
 def _pieces(word: str) -> tuple[str, ...]:
     """Return the word and its pieces of 2 to 5 characters, edges marked; pieces start with a tilde."""
     edged = f"<{word}>"
@@ -33,3 +33,9 @@ def _pieces(word: str) -> tuple[str, ...]:
             break
         pieces.extend(f"~{edged[start : start + length]}" for start in range(len(edged) - length + 1))
     return tuple(pieces)
+
+
+@lru_cache(maxsize=20_000)
+def _known(word: str) -> tuple[str, ...]:
+    """Remember the pieces of ordinary words; long ones would let senders fill the memory."""
+    return _pieces(word)

@@ -98,13 +98,14 @@ def unquote(content: str) -> tuple[str, str]:
     """Part what an author writes from the lines that Discord shows as quotes."""
     written: list[str] = []
     quoted: list[str] = []
-    rest = content.split("\n")
-    while rest:
-        if rest[0].startswith(">>> "):
-            quoted += [rest[0][4:], *rest[1:]]
-            break
-        line = rest.pop(0)
-        if line.startswith("> "):
+    to_the_end = False
+    for line in content.split("\n"):
+        if to_the_end:
+            quoted.append(line)
+        elif line.startswith(">>> "):
+            to_the_end = True
+            quoted.append(line[4:])
+        elif line.startswith("> "):
             quoted.append(line[2:])
         else:
             written.append(line)

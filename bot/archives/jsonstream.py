@@ -13,7 +13,7 @@ import ijson
 from classifiers.errors import InputError
 
 _CHUNK = 1 << 16
-_SLICE = 1 << 10
+_SLICE = 1 << 10  # what an error's position is exact to
 _DEEPEST = 256
 
 _STARTS = frozenset({"start_map", "start_array"})
@@ -150,14 +150,18 @@ def _events(text: io.BufferedIOBase, source: str) -> Iterator[tuple[str, Any]]:
     events = ijson.sendable_list()
     # Without `use_float`, ijson's C parser crashes the interpreter on an integer of 5,000 digits.
     parser = ijson.basic_parse_coro(events, use_float=True)
-    position, ended = 0, False
+    position, size, ended = 0, _SLICE, False
     try:
         for chunk in _mended(text):
-            for start in range(0, len(chunk), _SLICE):
-                parser.send(chunk[start : start + _SLICE])
+            start = 0
+            while part := chunk[start : start + size]:
+                parser.send(part)
+                # The parser reads an unfinished string again with every part, so its parts grow.
+                size = _SLICE if events else 2 * size
                 yield from events
                 events.clear()
-                position += len(chunk[start : start + _SLICE])
+                start += len(part)
+                position += len(part)
         ended = True
         parser.close()
     except _BROKEN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from classifiers.errors import InputError
@@ -80,14 +81,15 @@ class _Chunks(io.RawIOBase):
 def _checked(stream: BinaryIO, source: str) -> Iterator[bytes]:
     chunks = _raw(stream, source)
     head = next(chunks, b"")
+    beginning = head.lstrip()[:20].lower()
     for magic, looks in _LOOKS:
-        if head.lstrip()[: len(magic)].lower() == magic.lower():
+        if beginning.startswith(magic.lower()):
             raise unknown(source, f"it looks like {looks}")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         decoder = codecs.getincrementaldecoder("utf-16")("replace")
-        yield from _without_nul((decoder.decode(chunk).encode() for chunk in _joined(head, chunks)), source)
+        yield from _without_nul((decoder.decode(chunk).encode() for chunk in chain([head], chunks)), source)
     else:
-        yield from _without_nul(_utf8(_joined(head.removeprefix(codecs.BOM_UTF8), chunks), source), source)
+        yield from _without_nul(_utf8(chain([head.removeprefix(codecs.BOM_UTF8)], chunks), source), source)
 
 
 def _raw(stream: BinaryIO, source: str) -> Iterator[bytes]:
@@ -100,11 +102,6 @@ def _raw(stream: BinaryIO, source: str) -> Iterator[bytes]:
             yield chunk
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-
-
-def _joined(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from chunks
 
 
 def _utf8(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
