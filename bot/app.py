@@ -19,7 +19,7 @@ from bot.config import Config
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.memory import Memory
-from bot.outbox import Outbox
+from bot.outbox import Outbox, to_its_end
 from bot.sealing import Seal, load_seal
 from bot.store import Store
 from classifiers.artefact import bundled, load
@@ -89,16 +89,19 @@ async def serve(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with asyncio.TaskGroup() as group:
-        background = [
-            group.create_task(haven.outbox.run()),
-            group.create_task(_purge(haven)),
-        ]
-        reading = group.create_task(_read(haven, lines, take))
-        stop = group.create_task(stopping.wait())
-        await asyncio.wait((reading, stop), return_when=asyncio.FIRST_COMPLETED)
-        for task in (*background, reading, stop):
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(haven.outbox.run()),
+                group.create_task(_purge(haven)),
+            ]
+            reading = group.create_task(_read(haven, lines, take))
+            stop = group.create_task(stopping.wait())
+            await asyncio.wait((reading, stop), return_when=asyncio.FIRST_COMPLETED)
+            for task in (*background, reading, stop):
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        raise _first(failures) from failures
     await haven.outbox.drain()
 
 
@@ -119,8 +122,14 @@ async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
 
 async def _read(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], None]) -> None:
     async for line in lines:
-        await asyncio.to_thread(take, line)
+        await to_its_end(asyncio.to_thread(take, line))
         haven.outbox.wake()
+
+
+def _first(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
 
 
 async def _purge(haven: Haven) -> None:

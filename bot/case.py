@@ -131,8 +131,8 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
             now = replace(case, post=Post(delivery.reference))
             follow_up = () if shown == view(now) else (UpdateAlert(view(now), delivery.reference),)
             return now, follow_up
-        case UpdateAlert():
-            if delivery.outcome is Outcome.GONE:
+        case UpdateAlert(reference=reference):
+            if delivery.outcome is Outcome.GONE and case.post == Post(reference):
                 return replace(case, post=Post()), (AlertModerators(view(case)),)
             return case, ()
         case _:
@@ -145,11 +145,14 @@ def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
     return now, _update(case, now)
 
 
-def advise(case: Case, account: Account) -> tuple[Case, tuple[Effect, ...]]:
+def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a moderator's wish to warn one target into the case; a choice of that person stands above it."""
     held = {target.account: target.advice for target in case.targets}
     if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED):
         return case, ()
+    if recipient.opted_in is False:
+        now = _with_advice(case, account, Advice.DECLINED)
+        return now, _update(case, now)
     now = _with_advice(case, account, Advice.PENDING)
     return now, (*_update(case, now), _warning(now, account))
 

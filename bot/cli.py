@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -27,14 +29,27 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            click.echo(f"haven: {error}", err=True)
-            ctx.exit(1)
+            _refuse(ctx, str(error))
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _refuse(ctx, f"{error.filename}: {error.strerror}")
+
+
+def _refuse(ctx: click.Context, why: str) -> NoReturn:
+    from bot.platforms.console import visible
+
+    click.echo(f"haven: {visible(why)}", err=True)
+    ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="haven")
 def main() -> None:
     """Haven notices sextortion in chat, privately helps the person targeted and alerts the moderators."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -118,6 +133,14 @@ def check(config_file: Path | None) -> None:
 
     for line in checks(config_file, os.environ):
         click.echo(line)
+
+
+@config.command()
+def example() -> None:
+    """Print the settings file with every default, to copy to haven.toml."""
+    from bot.config import example as text
+
+    click.echo(text(), nl=False)
 
 
 @main.command()

@@ -18,10 +18,13 @@ from classifiers.assessment import Sensitivity
 from classifiers.errors import InputError
 
 DEFAULT_FILE = Path("haven.toml")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `\$(?P<at>[^`]*)`)?")
-_WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?$")
+_EXAMPLE = "config.example.toml"
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
+_WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
 
 _Struct = TypeVar("_Struct", bound=Struct)
+_Path = Annotated[str, Meta(pattern=r"^[^\0]*$")]
+_File = Annotated[_Path, Meta(min_length=1)]
 _Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
 _Days = Annotated[int, Meta(ge=1, le=365)]
 
@@ -29,8 +32,8 @@ _Days = Annotated[int, Meta(ge=1, le=365)]
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the database and its key are; relative paths start at the folder of the settings file."""
 
-    database: str = "haven.db"
-    key_file: str = "haven.key"
+    database: _File = "haven.db"
+    key_file: _File = "haven.key"
 
 
 class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +46,7 @@ class MemorySettings(Struct, frozen=True, forbid_unknown_fields=True):
 class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Which model reads; an empty folder means the one that came with Haven."""
 
-    folder: str = ""
+    folder: _Path = ""
 
 
 class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +84,7 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a platform's token is, unless the environment holds it; empty: nowhere."""
 
-    token_file: str = ""
+    token_file: _Path = ""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +94,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     memory: MemorySettings = MemorySettings()
     model: ModelSettings = ModelSettings()
     policy: PolicySettings = PolicySettings()
-    spaces: dict[str, dict[str, Any]] = {}
+    spaces: dict[str, Any] = {}
     discord: PlatformSettings = PlatformSettings()
     telegram: PlatformSettings = PlatformSettings()
     log: LogSettings = LogSettings()
@@ -126,6 +129,13 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
     for space, own in config.spaces.items():
         _convert(own, PolicySettings, str(file), f'spaces."{space}"')
     return config, file.parent
+
+
+def example() -> str:
+    """Return `config.example.toml`, which lies inside the package, or above it in a checkout."""
+    here = Path(__file__).parent
+    inside, above = here / _EXAMPLE, here.parent / _EXAMPLE
+    return (inside if inside.exists() else above).read_text(encoding="utf-8")
 
 
 def token(platform: str, settings: PlatformSettings, folder: Path, environment: Mapping[str, str]) -> str | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.case import Case, Policy, Recipient, advise, decide, rule
 from bot.effects import Effect, Ruling
 from bot.memory import Memory
 from bot.store import Store
-from classifiers.assessment import Assessment
+from classifiers.assessment import Assessment, Kind, Level
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
@@ -52,23 +52,35 @@ class Guard:
 
     def advise(self, case_id: str, account: Account) -> Case:
         """Record a moderator's wish that the target be warned; InputError when there is no such case."""
-        return self._act(case_id, lambda case: advise(case, account))
+        return self._act(case_id, lambda case: advise(case, account, self._store.recipient(account)))
+
+    def forget(self, account: Account) -> int:
+        """Erase everything about an account, here and in the database; return how many cases lost content."""
+        self._memory.forget(account)
+        return self._store.forget(account)
 
     def _receive(self, message: Message) -> Iterable[Decision]:
         policy = self._policy_of(message.space)
         conversation = self._memory.conversation(message.space, message.channel, message.sent_at)
-        for found in self._classifier.assess(conversation, message, policy.sensitivity):
+        for found in _weighed(*self._classifier.assess(conversation, message, policy.sensitivity)):
             about = found.sender or found.target
             if not found.level or about is None:
                 yield Decision(found, None, ())
                 continue
             with self._store.transaction():
+                if found.kind is Kind.DISCLOSURE and self._accused(found.space, about):
+                    found = replace(found, level=Level.NOTICE)
                 before = self._store.case(found.space, about, found.kind)
                 recipient = self._store.recipient(found.target) if found.target else Recipient()
                 case, effects = decide(before, found, policy, recipient)
                 if case and case != before:
                     self._store.record(case, effects, self._clock().timestamp())
             yield Decision(found, case, effects)
+
+    def _accused(self, space: str, account: Account) -> bool:
+        """Return whether moderators have been told that the account threatens somebody, and did not deny it."""
+        case = self._store.case(space, account, Kind.THREAT)
+        return case is not None and case.level >= Level.ALERT and case.ruling is not Ruling.NOT_SEXTORTION
 
     def _act(self, case_id: str, fold: Callable[[Case], tuple[Case, tuple[Effect, ...]]]) -> Case:
         with self._store.transaction():
@@ -78,3 +90,13 @@ class Guard:
             case, effects = fold(case)
             self._store.record(case, effects, self._clock().timestamp())
         return case
+
+
+def _weighed(threat: Assessment, disclosure: Assessment) -> tuple[Assessment, Assessment]:
+    """Where both kinds are seen in one speaker's lines, hold the less likely at a notice."""
+    if threat.level and disclosure.level:
+        if threat.score >= disclosure.score:
+            disclosure = replace(disclosure, level=Level.NOTICE)
+        else:
+            threat = replace(threat, level=Level.NOTICE)
+    return threat, disclosure

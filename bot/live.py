@@ -19,8 +19,8 @@ from bot.store import Store
 log = logging.getLogger(__name__)
 _WELCOME = """\
 Type as several people, one line each:   alice> hello @bob
-People may say    bob> /help   bob> /protect off
-Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME
+People may say    bob> /help   bob> /protect off   bob> /privacy
+Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /forget NAME
 Nothing is kept. End with Ctrl-D.
 """
 

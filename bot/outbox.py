@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
 from bot.case import after
 from bot.effects import Delivery, Outcome, Platform
 from bot.store import Row, Store
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
 GIVE_UP_AFTER = 24 * 3600.0
@@ -49,7 +51,7 @@ class Outbox:
         news = self._news[platform.name]
         while True:
             news.clear()
-            if await self._deliver_next(platform):
+            if await to_its_end(self._deliver_next(platform)):
                 continue
             due = await asyncio.to_thread(self._store.next_due, platform.name)
             wait = None if due is None else max(0.0, due - self._now())
@@ -95,6 +97,16 @@ class Outbox:
 
     def _now(self) -> float:
         return self._clock().timestamp()
+
+
+async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Do the work; a cancellation takes effect after it, so that nothing begun is left half done."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def wait_before(attempts: int, retry_after: float | None, chance: float) -> float:

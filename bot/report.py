@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -29,12 +30,13 @@ def scan_all(
     classifier: Classifier,
     *,
     as_json: bool,
-    out: TextIO = sys.stdout,
+    out: TextIO | None = None,
 ) -> bool:
     """Scan every file and show what was found; return False when one could not be read to its end.
 
     A file that cannot be read is named on standard error, after what came before its fault was shown.
     """
+    out = out or sys.stdout
     scanner = Scanner(classifier, Sensitivity(sensitivity))
     console = Console(file=out, highlight=False)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -96,17 +98,19 @@ def render(report: Report) -> Text:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield files as given, and of folders all that may be exports, sorted."""
     for path in paths:
-        if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
-            yield from found or [path]
-        else:
-            yield path
+        found: list[Path] = []
+        with suppress(OSError):
+            if path.is_dir():
+                found = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
+        yield from found or [path]
 
 
 def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iterator[Report]:
     try:
         size = path.stat().st_size
         stream = path.open("rb")
+    except IsADirectoryError:
+        raise InputError(f"{path}: no chat exports in this folder (looked for {', '.join(_SUFFIXES)})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
     task = progress.add_task(visible(path.name), total=size)

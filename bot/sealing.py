@@ -44,7 +44,7 @@ def load_seal(key_file: Path, environment: Mapping[str, str], *, create: bool) -
     """Return the seal of HAVEN_KEY if set, else of `key_file`, which is made when `create` allows it."""
     if key := environment.get(KEY_VARIABLE):
         return Seal(key.encode(), KEY_VARIABLE)
-    if create and not key_file.exists():
+    if create and not (key_file.exists() and (key_file.stat().st_size or not key_file.is_file())):
         _write_key(key_file)
     return Seal(read_secret(key_file).encode(), str(key_file))
 
@@ -62,8 +62,10 @@ def read_secret(path: Path) -> str:
 
 
 def _write_key(path: Path) -> None:
+    """Write a new key; an empty file, as a kill between making and filling it leaves one, gives way."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(Fernet.generate_key())

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from sqlite_utils import Database, Migrations
 
-from bot.case import Case, Recipient
-from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, UpdateAlert
+from bot.case import Case, Recipient, view
+from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, Outcome, UpdateAlert
 from bot.sealing import Seal
 from classifiers.assessment import Kind
 from classifiers.conversation import Account
@@ -86,14 +86,21 @@ class Store:
             self._check_seal()
 
     def close(self) -> None:
-        """Release the file."""
-        self._db.close()
+        """Release the file, after the step that is under way."""
+        with self._lock:
+            self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Hold the store for one step that happens wholly or not at all."""
-        with self._lock, self._reported(), self._db.atomic():
-            yield
+        with self._lock, self._reported():
+            if not self._db.conn.in_transaction:
+                self._db.conn.execute("BEGIN IMMEDIATE")
+                with self._db.conn:
+                    yield
+            else:
+                with self._db.atomic():
+                    yield
 
     def case(self, space: str, about: Account, kind: Kind) -> Case | None:
         """Return the latest case about the account in the space."""
@@ -131,7 +138,7 @@ class Store:
             for effect in effects:
                 if isinstance(effect, UpdateAlert):
                     self._db.conn.execute(
-                        "DELETE FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL AND attempts = 0",
+                        "DELETE FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL",
                         (case.id, UpdateAlert.__name__),
                     )
                 if isinstance(effect, AdviseTarget):
@@ -141,7 +148,7 @@ class Store:
                         "case_id": case.id,
                         "platform": case.about.platform,
                         "effect": type(effect).__name__,
-                        "payload": self._seal.close(msgspec.json.encode(effect)),
+                        "payload": self._closed(effect),
                         "created_at": now,
                         "due_at": now,
                     }
@@ -159,8 +166,7 @@ class Store:
                 return None
             id, case, name, payload, attempts, created_at = rows[0]
             self._db.conn.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (id,))
-        effect = msgspec.json.decode(self._seal.open(payload), type=_EFFECTS[name])
-        return Row(id=id, case=case, effect=effect, attempts=attempts + 1, created_at=created_at)
+        return Row(id=id, case=case, effect=self._opened(name, payload), attempts=attempts + 1, created_at=created_at)
 
     def postpone(self, row: Row, due_at: float) -> None:
         """Let the effect wait until then."""
@@ -168,8 +174,13 @@ class Store:
             self._db.conn.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, row.id))
 
     def settle(self, row: Row, delivery: Delivery, now: float) -> None:
-        """Close the row, drop its payload and keep how it ended."""
+        """Close the row, drop its payload and keep how it ended; only a delivered warning counts as one."""
         with self.transaction():
+            if isinstance(row.effect, AdviseTarget) and delivery.outcome is not Outcome.DELIVERED:
+                self._db.conn.execute(
+                    "UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?",
+                    (row.effect.target.platform, row.effect.target.id),
+                )
             self._db.conn.execute(
                 "UPDATE outbox SET payload = NULL, settled_at = ?, outcome = ?, detail = ? WHERE id = ?",
                 (now, delivery.outcome, delivery.detail, row.id),
@@ -193,9 +204,10 @@ class Store:
             gone = self._db.conn.execute("DELETE FROM cases WHERE platform = ? AND account = ?", key).rowcount
             for (id,) in aimed:
                 if case := self.case_of(id):
-                    self._db.conn.execute("DELETE FROM outbox WHERE case_id = ?", (id,))
                     others = tuple(target for target in case.targets if target.account != account)
-                    self._write_case(replace(case, targets=others, evidence=()))
+                    case = replace(case, targets=others, evidence=())
+                    self._write_case(case)
+                    self._redact_waiting(case, account)
                     gone += 1
             self._db.conn.execute("DELETE FROM recipients WHERE platform = ? AND account = ?", key)
         self._vacuum()
@@ -205,16 +217,34 @@ class Store:
         """Erase the cases of a space that were last seen before then, with all that hangs on them."""
         with self.transaction():
             return self._db.conn.execute(
-                "DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, before.isoformat())
+                "DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, before.astimezone(UTC).isoformat())
             ).rowcount
 
     def spaces(self) -> list[str]:
         """Return the spaces that have cases."""
         return [space for (space,) in self._query("SELECT DISTINCT space FROM cases ORDER BY space")]
 
+    def _redact_waiting(self, case: Case, account: Account) -> None:
+        """Drop the waiting warning to the account; waiting alerts say no more than the case does."""
+        for id, name, payload in self._query(
+            "SELECT id, effect, payload FROM outbox WHERE case_id = ? AND settled_at IS NULL", (case.id,)
+        ):
+            effect = self._opened(name, payload)
+            if not isinstance(effect, AdviseTarget):
+                shown = replace(effect, alert=view(case))
+                self._db.conn.execute("UPDATE outbox SET payload = ? WHERE id = ?", (self._closed(shown), id))
+            elif effect.target == account:
+                self._db.conn.execute("DELETE FROM outbox WHERE id = ?", (id,))
+
     def _vacuum(self) -> None:
         with self._lock, self._reported():
             self._db.conn.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def _closed(self, effect: Effect) -> bytes:
+        return self._seal.close(msgspec.json.encode(effect))
+
+    def _opened(self, name: str, payload: bytes) -> Effect:
+        return msgspec.json.decode(self._seal.open(payload), type=_EFFECTS[name])
 
     def _one_case(self, where: str, values: tuple[object, ...]) -> Case | None:
         rows = self._query(f"SELECT body FROM cases WHERE {where}", values)  # noqa: S608 (constant text)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from bot.config import PolicySettings
+from bot.effects import Advice, Ruling
+from classifiers.assessment import Kind
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
 
@@ -30,15 +32,70 @@ class Turn(Struct, frozen=True, forbid_unknown_fields=True, rename={"author": "f
     edits: int | None = None
 
 
+class Act(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a moderator does after a turn to the case about somebody: rule it, or have one target warned."""
+
+    after: int
+    about: str
+    ruling: Ruling | None = None
+    advise: str | None = None
+
+
+class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="effect"):
+    """An effect that must come at a turn, or at the latest `until` another; turns count from 0."""
+
+    turn: int
+    until: int | None = None
+    kind: Kind = Kind.THREAT
+
+
+class ExpectedAdvice(Expected, frozen=True, kw_only=True, tag="advise"):
+    """A private warning to one person; `crisis` None may be either."""
+
+    to: str
+    crisis: bool | None = None
+
+
+class ExpectedAlert(Expected, frozen=True, kw_only=True, tag="alert"):
+    """A new alert; `sender` None accuses nobody, what else is None may be anything."""
+
+    sender: str | None = None
+    targets: dict[str, Advice] | None = None
+    level: Literal["alert", "advise"] | None = None
+    crisis: bool | None = None
+    ruling: Ruling | None = None
+
+
+class ExpectedUpdate(ExpectedAlert, frozen=True, kw_only=True, tag="update"):
+    """An alert edited in place."""
+
+
+class ExpectedCase(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is remembered of somebody in the end; `crisis` None may be either."""
+
+    about: str
+    targets: dict[str, Advice]
+    kind: Kind = Kind.THREAT
+    level: Literal["alert", "advise"] = "advise"
+    crisis: bool | None = None
+    ruling: Ruling | None = None
+
+
 class Story(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said (`turns`), under which policy, to people with which choices, and what must come of it."""
+    """What is said (`turns`), under which policy, to people with which choices, and what must come of it.
+
+    `expect` has every alert and every warning in order, and those updates that matter; `cases` has
+    every case above the level of a notice.
+    """
 
     about: str
     turns: tuple[Turn, ...]
     policy: PolicySettings = PolicySettings()
     choices: dict[str, bool] = {}
     refuses: tuple[str, ...] = ()
-    expect: tuple[dict[str, Any], ...] = ()
+    acts: tuple[Act, ...] = ()
+    expect: tuple[ExpectedAdvice | ExpectedAlert | ExpectedUpdate, ...] = ()
+    cases: tuple[ExpectedCase, ...] = ()
 
 
 def load_story(raw: bytes, name: str) -> Story:

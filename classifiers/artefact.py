@@ -18,7 +18,7 @@ import numpy as np
 
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.errors import InputError
-from classifiers.model import COLUMNS, Model, Scale, Thresholds
+from classifiers.model import COLUMNS, ENGLISH, GROUPS, Model, Scale, Thresholds
 
 FORMAT = 1
 MODEL_FILE = "haven.joblib"
@@ -33,7 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
     data_sha256: str
     libraries: dict[str, str]
-    scales: dict[Kind, dict[str, float]]
+    scales: dict[Kind, Scale]
     thresholds: dict[Kind, dict[Sensitivity, dict[str, Thresholds]]]
     metrics: dict[str, Any]
 
@@ -60,7 +60,7 @@ def save(model: Model, folder: Path, data_sha256: str, metrics: Mapping[str, Any
         sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
         data_sha256=data_sha256,
         libraries=_libraries(),
-        scales={kind: {"slope": scale.slope, "offset": scale.offset} for kind, scale in model.scales.items()},
+        scales=dict(model.scales),
         thresholds={
             kind: {sensitivity: dict(groups) for sensitivity, groups in by.items()}
             for kind, by in model.thresholds.items()
@@ -88,14 +88,15 @@ def load(folder: Path) -> tuple[Model, Manifest]:
         content = joblib.load(io.BytesIO(raw))
         rows = {term: row for row, term in enumerate(content["terms"].split("\n"))}
         weights = np.asarray(content["weights"], dtype=np.float32)
-        if weights.shape != (len(rows), COLUMNS):
-            raise ValueError(f"{weights.shape} weights for {len(rows)} terms")
+        biases = np.asarray(content["biases"], dtype=np.float32)
+        if weights.shape != (len(rows), COLUMNS) or biases.shape != (ENGLISH + 1,):
+            raise ValueError(f"{weights.shape} weights and {biases.shape} biases for {len(rows)} terms")
         model = Model(
             rows=rows,
             weights=weights,
-            biases=content["biases"],
-            constants={Kind(kind): value for kind, value in content["constants"].items()},
-            scales={kind: Scale(**numbers) for kind, numbers in manifest.scales.items()},
+            biases=biases,
+            constants={kind: float(content["constants"][kind.value]) for kind in Kind},
+            scales=manifest.scales,
             thresholds=manifest.thresholds,
         )
     except (
@@ -123,6 +124,10 @@ def read_manifest(file: Path) -> Manifest:
         raise InputError(f"{file}: not a model manifest: {error}") from None
     if manifest.format != FORMAT:
         raise InputError(f"{file}: model format {manifest.format}, but this version of Haven reads {FORMAT}")
+    for kind in Kind:
+        groups = [manifest.thresholds.get(kind, {}).get(sensitivity, {}) for sensitivity in Sensitivity]
+        if kind not in manifest.scales or any({*group} != {*GROUPS} for group in groups):
+            raise InputError(f"{file}: lacks scales or thresholds for {kind}")
     return manifest
 
 

@@ -22,7 +22,6 @@ _MENTIONED = 0.05
 _SECOND_MARKER = 0.15
 _DISCLOSURE = 0.1
 _DESPAIR = 0.5
-_EXCERPT = 200
 
 
 class Classifier:
@@ -86,7 +85,7 @@ def _evidence(lines: list[Line]) -> tuple[Evidence, ...]:
     for column, marker in enumerate(MARKERS):
         line = max(written, key=lambda line: line.scores[column], default=None)
         if line and line.scores[column] >= _MENTIONED:
-            found.append(Evidence(marker, line.message_id, line.scores[column], line.text[:_EXCERPT]))
+            found.append(Evidence(marker, line.message_id, line.scores[column], line.excerpt))
     return tuple(sorted(found, key=lambda evidence: -evidence.probability))
 
 

@@ -60,7 +60,9 @@ def summary(model: Model, seen: Sequence[HeldOut]) -> dict[str, Any]:
     }
     for kind in Kind:
         for group, part in _by_language(seen).items():
-            found[f"{kind} auc {group}"] = round(_auc(kind, part), 3)
+            area = _auc(kind, part)
+            if area is not None:
+                found[f"{kind} auc {group}"] = round(area, 3)
         for label in KINDS:
             levels = [one.levels[kind] for one in judged if one.seen.labelled.kind == label]
             found[f"{kind} alerted {label}"] = round(float(np.mean([x >= Level.ALERT for x in levels])), 3)
@@ -136,11 +138,11 @@ def _by_language(seen: Sequence[HeldOut]) -> dict[str, list[HeldOut]]:
     }
 
 
-def _auc(kind: Kind, seen: Sequence[HeldOut]) -> float:
+def _auc(kind: Kind, seen: Sequence[HeldOut]) -> float | None:
     chosen = [one for one in seen if one.labelled.kind in (POSITIVE[kind], "hard_negative")]
     labels = [one.labelled.kind == POSITIVE[kind] for one in chosen]
     if len(set(labels)) < 2:
-        return float("nan")
+        return None
     return float(roc_auc_score(labels, [one.peaks[kind].highest for one in chosen]))
 
 
@@ -184,7 +186,8 @@ def _ranking(seen: Sequence[HeldOut]) -> Table:
         for group, part in _by_language(seen).items():
             positives = [one.peaks[kind].highest for one in part if one.labelled.kind == POSITIVE[kind]]
             negatives = [one.peaks[kind].highest for one in part if one.labelled.kind == "hard_negative"]
-            if not positives or not negatives:
+            area = _auc(kind, part)
+            if area is None:
                 continue
             recalls = [f"{np.mean(positives > np.quantile(negatives, 1 - rate)):.2f}" for rate in (0.01, 0.03, 0.1)]
             rows.append(
@@ -193,7 +196,7 @@ def _ranking(seen: Sequence[HeldOut]) -> Table:
                     group,
                     str(len(positives)),
                     str(len(negatives)),
-                    f"{_auc(kind, part):.3f}",
+                    f"{area:.3f}",
                     *recalls,
                 )
             )

@@ -13,17 +13,18 @@ from classifiers.conversation import Account, Message
 RING = 64
 EXCHANGE = 14
 HALF_LIFE = timedelta(days=2)
+_EXCERPT = 200
 _SAME_BREATH = timedelta(minutes=2)
 _ADDRESSED, _NEIGHBOUR = 3, 1
 
 
 @dataclass(slots=True)
 class Line:
-    """A message in the ring with the scores that the model gave its text (one per column)."""
+    """A message in the ring: its words, the first 200 characters to show, and the model's scores (one per column)."""
 
     message_id: str
     author: Account
-    text: str
+    excerpt: str
     at: datetime
     to: tuple[Account, ...]
     words: list[str]
@@ -50,8 +51,8 @@ class Conversation:
         The word is that of the same author just before ("^" when there is none), so that lines
         sent in one breath read as one. Forwarded words are nobody's here.
         """
-        text = "" if message.forwarded else message.text
-        line = Line(message.id, message.author, text, message.sent_at, message.to, [] if not text else words)
+        excerpt = "" if message.forwarded else message.text[:_EXCERPT]
+        line = Line(message.id, message.author, excerpt, message.sent_at, message.to, words if excerpt else [])
         self.last_at = max(self.last_at, message.sent_at)
         position = next((i for i, known in enumerate(self.lines) if known.message_id == message.id), None)
         if position is None:

@@ -70,7 +70,7 @@ class Model:
         rows = [row for term in terms(words, before) if (row := self.rows.get(term)) is not None]
         sums = self.weights[rows].sum(axis=0) * weight(words)
         sums[: len(self.biases)] += self.biases
-        sums[:ENGLISH] = 1 / (1 + np.exp(-sums[:ENGLISH]))
+        sums[:ENGLISH] = 1 / (1 + np.exp(-np.clip(sums[:ENGLISH], -60, 60)))
         np.clip(sums[ENGLISH + 1 :], -LOUDEST_LINE, LOUDEST_LINE, out=sums[ENGLISH + 1 :])
         result: list[float] = sums.tolist()
         return result

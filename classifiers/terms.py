@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 _SHORTEST, _LONGEST = 2, 5
 _LONGEST_KNOWN = 20
-_USUAL_LENGTH = 5
+_LONG = 20
 
 
 def terms(line: list[str], before: str = "^") -> list[str]:
@@ -21,7 +20,7 @@ def terms(line: list[str], before: str = "^") -> list[str]:
 
 def weight(line: list[str]) -> float:
     """Return how much each term of a line counts: long lines say less per word."""
-    return 1 / math.sqrt(1 + len(line) / _USUAL_LENGTH)
+    return 1 / (1 + len(line) / _LONG)
 
 
 def _pieces(word: str) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
@@ -18,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.conversation import Account, Message
-from classifiers.corpus import Corpus
+from classifiers.corpus import KINDS, Corpus
 from classifiers.errors import InputError
 from classifiers.exchange import Conversation, fading
 from classifiers.model import (
@@ -36,7 +38,7 @@ from classifiers.normalise import words
 from classifiers.terms import terms, weight
 
 ORDINARY_CHAT = "chitchat-dataset"
-_ORDINARY_CONVERSATIONS = 1500
+ORDINARY_CONVERSATIONS = 1500
 _ORDINARY_LENGTH = 24
 _ORDINARY_WINDOWS = 4
 _RAREST_TERM = 4
@@ -110,8 +112,12 @@ class _Collector:
         return sparse.csr_matrix((np.array(values, dtype=np.float32), (rows, columns)), shape=shape)
 
 
-def prepare(corpus: Corpus) -> Examples:
-    """Return the corpus and ordinary chat as matrices; InputError without the extra `train`."""
+def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS) -> Examples:
+    """Return the corpus and ordinary chat as matrices.
+
+    InputError without the extra `train`, or when nothing could be learned with a writer left out.
+    """
+    _check(corpus)
     collected = _Collector()
     for labelled in corpus.conversations:
         line_labels = [
@@ -127,7 +133,7 @@ def prepare(corpus: Corpus) -> Examples:
     if ordinary is None:
         raise InputError(f"training needs the package {ORDINARY_CHAT}; install Haven with its extra: haven[train]")
     chance = random.Random(_SEED)  # noqa: S311 (a fixed sample, not a secret)
-    for messages in _ordinary_chat(chance):
+    for messages in _ordinary_chat(chance, ordinary_conversations):
         positions = chance.sample(range(3, len(messages)), min(_ORDINARY_WINDOWS, len(messages) - 3))
         line_labels = [[0] * len(MARKERS) + [1] for _ in messages]
         collected.add("", messages, line_labels, {at: dict.fromkeys(Kind, 0) for at in sorted(positions)})
@@ -181,7 +187,7 @@ def fit(examples: Examples, without: str | None = None) -> Model:
 
 
 def _regress(rows: sparse.csr_matrix, labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
-    regression = LogisticRegression(C=1.0, solver="liblinear", tol=1e-2, random_state=_SEED)
+    regression = LogisticRegression(C=1.0, tol=1e-4, max_iter=500)
     regression.fit(rows, labels)
     return regression.coef_[0], float(regression.intercept_[0])
 
@@ -194,6 +200,23 @@ def _as_number(label: bool | None) -> int:  # noqa: FBT001 (a label, not a switc
     return -1 if label is None else int(label)
 
 
+def _check(corpus: Corpus) -> None:
+    """See that each thing to learn is there even when any one writer is left out."""
+    needed = (*KINDS, *MARKERS, "a threat that has begun", "a language other than English")
+    writers: dict[str, set[str]] = {name: set() for name in needed}
+    for labelled in corpus.conversations:
+        found = [labelled.kind, *frozenset().union(*labelled.markers)]
+        if not labelled.english:
+            found.append("a language other than English")
+        if any(labelled.label(Kind.THREAT, position) for position in range(len(labelled.messages))):
+            found.append("a threat that has begun")
+        for name in found:
+            writers[name].add(labelled.writer)
+    missing = [name for name, having in writers.items() if len(having) < 2]
+    if missing:
+        raise InputError(f"the corpus is too small: at least two writers (files) must have {', '.join(missing)}")
+
+
 def _has_ordinary_chat() -> bool:
     try:
         version(ORDINARY_CHAT)
@@ -202,16 +225,15 @@ def _has_ordinary_chat() -> bool:
     return True
 
 
-def _ordinary_chat(chance: random.Random) -> Iterator[list[Message]]:
+def _ordinary_chat(chance: random.Random, conversations: int) -> Iterator[list[Message]]:
     """Yield a fixed sample of the chitchat-dataset's conversations, the first 24 messages each."""
-    from chitchat_dataset import Dataset
-
+    content = resources.files("chitchat_dataset").joinpath("dataset.json").read_bytes()
     everything = {
         key: [one for turn in talk["messages"] for one in turn if one["text"].strip()]
-        for key, talk in Dataset().items()
+        for key, talk in json.loads(content).items()
     }
     usable = sorted(key for key, talk in everything.items() if len(talk) >= 6)
-    for key in chance.sample(usable, min(_ORDINARY_CONVERSATIONS, len(usable))):
+    for key in chance.sample(usable, min(conversations, len(usable))):
         yield [
             Message(
                 id=str(position),

@@ -23,8 +23,8 @@ _OVER = ("over", None)
 # An escaped backslash and a proper surrogate pair are kept, any other surrogate is not text.
 _SURROGATE = re.compile(rb"(\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..", re.DOTALL)
 
-# ijson lets the errors of int() and str() through.
-_BROKEN = (ijson.JSONError, ValueError)
+# What ijson's parsers, of which one is in C and one in Python, let through besides their own error.
+_BROKEN = (ijson.JSONError, ValueError, RecursionError, StopIteration)
 
 
 class Cursor:
@@ -168,6 +168,9 @@ def _events(text: io.BufferedIOBase, source: str) -> Iterator[tuple[str, Any]]:
         yield from events
         what = "ends in the middle, at" if ended else "not JSON near"
         raise InputError(f"{source}: {what} byte {position:,}") from None
+    finally:
+        with suppress(*_BROKEN):
+            parser.close()
 
 
 def _mended(text: io.BufferedIOBase) -> Iterator[bytes]:

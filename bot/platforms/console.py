@@ -1,7 +1,7 @@
 """The console as a platform: typed lines in, private messages and alerts shown on the screen.
 
-Lines are `name> text`. A member may also say `name> /help` and `name> /protect on|off|status`; a moderator
-may say `/confirm CASE`, `/dismiss CASE` and `/advise CASE NAME`.
+Lines are `name> text`. A member may also say `name> /help`, `name> /protect on|off|status` and `name> /privacy`;
+a moderator may say `/confirm CASE`, `/dismiss CASE`, `/advise CASE NAME` and `/forget NAME`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,12 @@ NAME = "console"
 _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTALL)
 _MENTION = re.compile(r"@(\w+)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_PRIVACY = (
+    "Haven reads messages in memory and forgets them. When somebody is threatened it keeps a case with a few short"
+    " excerpts, encrypted, and erases it after 30 days unless this community chose another time. It keeps whether you"
+    " want private messages (/protect on, off or status) and when you last got one. To have everything about you"
+    " erased, ask a moderator."
+)
 _SAID_OF_ADVICE = {
     Advice.PENDING: "a private warning is on its way",
     Advice.DELIVERED: "was warned in private",
@@ -110,8 +116,10 @@ class Room:
             case ["/protect", "status"]:
                 chosen = {None: "you have not chosen", True: "on", False: "off"}
                 self._say(f"Private warnings: {chosen[self._store.recipient(member).opted_in]}.")
+            case ["/privacy"]:
+                self._say(_PRIVACY, f"to {visible(member.id)}, in private")
             case _:
-                self._say("members may say /help and /protect on|off|status")
+                self._say("members may say /help, /protect on|off|status and /privacy")
 
     def _moderate(self, words: list[str]) -> None:
         try:
@@ -122,8 +130,10 @@ class Room:
                     self._guard.rule(case, Ruling.NOT_SEXTORTION)
                 case ["/advise", case, name]:
                     self._guard.advise(case, Account(NAME, name))
+                case ["/forget", name]:
+                    self._say(f"erased; {self._guard.forget(Account(NAME, name))} cases lost content")
                 case _:
-                    self._say("moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME")
+                    self._say("moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME, /forget NAME")
         except InputError as error:
             self._say(str(error))
 
