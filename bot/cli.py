@@ -14,10 +14,11 @@ from classifiers.errors import InputError
 
 _SENSITIVITIES = ("low", "normal", "high")
 _FORMATS = ("auto", "transcript", "discord", "telegram", "whatsapp")
+_PATH = click.Path(readable=False, path_type=Path)
 _config = click.option(
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     help="Settings file (default: haven.toml, if there).",
 )
 
@@ -54,7 +55,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--pace", type=click.FloatRange(0, 60), help="Seconds between messages (default: 0.6 on a terminal).")
-@click.option("--database", type=click.Path(dir_okay=False, path_type=Path), help="Keep the SQLite file here.")
+@click.option(
+    "--database", type=click.Path(dir_okay=False, readable=False, path_type=Path), help="Keep the SQLite file here."
+)
 def demo(pace: float | None, database: Path | None) -> None:
     """Play a bundled story through the real guard, database and delivery."""
     from bot.demo import play
@@ -80,7 +83,7 @@ def run(config_file: Path | None) -> None:
 
 
 @main.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
 @click.option("--format", "format", type=click.Choice(_FORMATS), default="auto", show_default=True)
 @click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), default="normal", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per conversation on standard output.")
@@ -163,8 +166,10 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
 
 
 @main.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data/corpus"), show_default=True)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("models"), show_default=True)
+@click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True)
+@click.option(
+    "--out", type=click.Path(file_okay=False, readable=False, path_type=Path), default=Path("models"), show_default=True
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
 def train(data: Path, out: Path, jobs: int | None) -> None:
     """Train the model from the corpus and write it with its manifest."""
@@ -174,11 +179,11 @@ def train(data: Path, out: Path, jobs: int | None) -> None:
 
 
 @main.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data/corpus"), show_default=True)
-@click.option("--real", type=click.Path(path_type=Path), help="Folder of real chat (transcripts) for false alerts.")
+@click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True)
+@click.option("--real", type=_PATH, help="Folder of real chat (transcripts) for false alerts.")
 @click.option(
     "--card",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
     help="Also write the tables to this model card.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")

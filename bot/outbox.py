@@ -105,7 +105,7 @@ async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await task
+        await asyncio.wait((task,))
         raise
 
 

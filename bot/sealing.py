@@ -44,8 +44,8 @@ def load_seal(key_file: Path, environment: Mapping[str, str], *, create: bool) -
     """Return the seal of HAVEN_KEY if set, else of `key_file`, which is made when `create` allows it."""
     if key := environment.get(KEY_VARIABLE):
         return Seal(key.encode(), KEY_VARIABLE)
-    if create and not (key_file.exists() and (key_file.stat().st_size or not key_file.is_file())):
-        _write_key(key_file)
+    if create:
+        _ensure_key(key_file)
     return Seal(read_secret(key_file).encode(), str(key_file))
 
 
@@ -61,15 +61,22 @@ def read_secret(path: Path) -> str:
         raise InputError(f"{path}: cannot read this secret: {reason}") from None
 
 
-def _write_key(path: Path) -> None:
-    """Write a new key; an empty file, as a kill between making and filling it leaves one, gives way."""
+def _ensure_key(path: Path) -> None:
+    """Write a new key where there is none; an empty file, as a kill leaves one, gives way."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        if path.is_file() and not path.stat().st_size:
+            path.unlink()
+        if path.exists():
+            return
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key())
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(Fernet.generate_key())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink()
+            raise
     except OSError as error:
         raise InputError(f"{path}: cannot write the encryption key: {error.strerror}") from None

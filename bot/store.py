@@ -39,7 +39,7 @@ _SCHEMA = (
         PRIMARY KEY (case_id, platform, account)) WITHOUT ROWID""",
     "CREATE INDEX targets_account ON targets (platform, account)",
     """CREATE TABLE outbox (
-        id INTEGER PRIMARY KEY, case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
         platform TEXT NOT NULL, effect TEXT NOT NULL, payload BLOB, attempts INTEGER NOT NULL DEFAULT 0,
         created_at REAL NOT NULL, due_at REAL NOT NULL, settled_at REAL, outcome TEXT, detail TEXT)""",
     "CREATE INDEX outbox_due ON outbox (platform, due_at) WHERE settled_at IS NULL",
@@ -78,12 +78,11 @@ class Store:
         with self._reported():
             connection = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
             self._db = Database(connection, execute_plugins=False)
-            self._db.conn.executescript("PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
-            if path:
-                self._db.conn.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-            self._refuse_newer()
-            migrations.apply(self._db)
-            self._check_seal()
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Release the file, after the step that is under way."""
@@ -224,6 +223,14 @@ class Store:
         """Return the spaces that have cases."""
         return [space for (space,) in self._query("SELECT DISTINCT space FROM cases ORDER BY space")]
 
+    def _open(self) -> None:
+        self._db.conn.executescript("PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
+        if self.path:
+            self._db.conn.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        self._refuse_newer()
+        migrations.apply(self._db)
+        self._check_seal()
+
     def _redact_waiting(self, case: Case, account: Account) -> None:
         """Drop the waiting warning to the account; waiting alerts say no more than the case does."""
         for id, name, payload in self._query(
@@ -280,7 +287,8 @@ class Store:
             return self._db.conn.execute(sql, values).fetchall()
 
     def _refuse_newer(self) -> None:
-        known = {migration.name for migration in migrations.pending(Database(memory=True))}
+        with Database(memory=True) as empty:
+            known = {migration.name for migration in migrations.pending(empty)}
         unknown = {migration.name for migration in migrations.applied(self._db)} - known
         if unknown:
             raise InputError(
@@ -288,16 +296,17 @@ class Store:
             )
 
     def _check_seal(self) -> None:
-        """Keep a proof of the key in a new database and open the proof of an old one."""
-        proof = self._query("SELECT proof FROM seal")
-        if proof:
+        """Keep a proof of the key in a new database and open the proof of an old one, in a file that takes writes."""
+        with self.transaction():
+            self._db.conn.execute("UPDATE seal SET proof = proof")
+            proof = self._query("SELECT proof FROM seal")
+            if not proof:
+                self._db.table("seal").insert({"id": 1, "proof": self._seal.close(b"haven")})
+                return
             try:
                 self._seal.open(proof[0][0])
             except InputError as error:
                 raise InputError(f"{self.path}: {error}") from None
-        else:
-            with self.transaction():
-                self._db.table("seal").insert({"id": 1, "proof": self._seal.close(b"haven")})
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

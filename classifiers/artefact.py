@@ -101,9 +101,10 @@ def load(folder: Path) -> tuple[Model, Manifest]:
         )
     except (
         ValueError,
-        KeyError,
+        LookupError,
         TypeError,
         AttributeError,
+        ImportError,
         EOFError,
         zlib.error,
         pickle.UnpicklingError,
@@ -120,7 +121,7 @@ def read_manifest(file: Path) -> Manifest:
         raise InputError(f"{file}: cannot read the model's manifest: {error.strerror}") from None
     try:
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{file}: not a model manifest: {error}") from None
     if manifest.format != FORMAT:
         raise InputError(f"{file}: model format {manifest.format}, but this version of Haven reads {FORMAT}")

@@ -1,0 +1,498 @@
+"""The pure folds: what is found, delivered, ruled and wished becomes a case and effects."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from bot.case import AdviceBy, Case, Mode, Policy, Post, Recipient, advise, after, decide, rule, view
+from bot.effects import (
+    Advice,
+    AdviseTarget,
+    Alert,
+    AlertModerators,
+    Delivery,
+    Effect,
+    Outcome,
+    Ruling,
+    Target,
+    UpdateAlert,
+)
+from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
+from classifiers.conversation import Account
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+SENDER, SAM, BEN = (Account("console", name) for name in ("kayla", "Sam", "Ben"))
+USUAL = Policy()
+NOBODY_YET = Recipient()
+NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
+ALERTED = Delivery(Outcome.DELIVERED, reference="post-1")
+
+
+def threat(
+    level: Level = Level.ADVISE,
+    *,
+    target: Account | None = SAM,
+    hours: float = 0,
+    markers: tuple[Marker, ...] = (Marker.SHARE_THREAT,),
+    probability: float = 0.9,
+    crisis: bool = False,
+) -> Assessment:
+    """What is found when the sender threatens, so many hours after noon."""
+    return Assessment(
+        message_id=f"m{hours}",
+        space="home",
+        channel="lobby",
+        at=NOON + timedelta(hours=hours),
+        kind=Kind.THREAT,
+        level=level,
+        score=0.9,
+        sender=SENDER,
+        target=target,
+        evidence=tuple(Evidence(marker, f"m{hours}", probability, "words") for marker in markers),
+        crisis=crisis,
+    )
+
+
+def disclosure(level: Level = Level.ADVISE) -> Assessment:
+    return replace(threat(level), kind=Kind.DISCLOSURE, sender=None)
+
+
+def decided(
+    case: Case | None, found: Assessment, policy: Policy = USUAL, recipient: Recipient = NOBODY_YET
+) -> tuple[Case, tuple[Effect, ...]]:
+    now, effects = decide(case, found, policy, recipient)
+    assert now is not None
+    return now, effects
+
+
+def posted(level: Level = Level.ADVISE) -> Case:
+    """A case whose alert is in front of the moderators, and whose warning, at that level, is on its way."""
+    opened, effects = decided(None, threat(level))
+    assert isinstance(effects[0], AlertModerators)
+    return after(opened, effects[0], ALERTED)[0]
+
+
+def advice_of(case: Case) -> dict[Account, Advice]:
+    return {target.account: target.advice for target in case.targets}
+
+
+def with_advice(advice: Advice) -> Case:
+    return replace(posted(), targets=(Target(SAM, advice),))
+
+
+# What is found.
+
+
+def test_nothing_found_changes_nothing() -> None:
+    case = posted()
+    assert decide(None, threat(Level.NONE), USUAL, NOBODY_YET) == (None, ())
+    assert decide(case, threat(Level.NONE, hours=1), USUAL, NOBODY_YET) == (case, ())
+
+
+@pytest.mark.parametrize("level", [Level.NOTICE, Level.ALERT, Level.ADVISE])
+def test_each_level_does_what_the_lower_ones_do_and_more(level: Level) -> None:
+    case, effects = decided(None, threat(level))
+    assert case.level is level
+    assert (case.about, case.space, case.channel, case.message_id) == (SENDER, "home", "lobby", "m0")
+    alert = AlertModerators(view(case))
+    warning = AdviseTarget(case.id, "home", SAM, Kind.THREAT, "en-GB", crisis=False)
+    assert effects == {Level.NOTICE: (), Level.ALERT: (alert,), Level.ADVISE: (alert, warning)}[level]
+    states = {Level.NOTICE: {}, Level.ALERT: {SAM: Advice.UNSURE}, Level.ADVISE: {SAM: Advice.PENDING}}
+    assert advice_of(case) == states[level]
+
+
+def test_a_disclosure_supports_who_tells_of_it_and_accuses_nobody() -> None:
+    case, (alert, warning) = decided(None, disclosure())
+    assert isinstance(alert, AlertModerators)
+    assert alert.alert.sender is None
+    assert (case.about, case.kind) == (SAM, Kind.DISCLOSURE)
+    assert warning == AdviseTarget(case.id, "home", SAM, Kind.DISCLOSURE, "en-GB", crisis=False)
+
+
+def test_a_threat_at_nobody_in_particular_is_alerted_without_a_warning() -> None:
+    case, effects = decided(None, threat(Level.ALERT, target=None))
+    assert case.targets == ()
+    assert effects == (AlertModerators(view(case)),)
+
+
+def test_a_finding_about_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="sender or its target"):
+        decide(None, replace(disclosure(), target=None), USUAL, NOBODY_YET)
+
+
+def test_the_policy_says_where_and_in_which_language() -> None:
+    case, (alert, warning) = decided(None, threat(), Policy(locale="cy-GB", alert_channel="mods"))
+    assert isinstance(alert, AlertModerators)
+    assert (alert.alert.destination, alert.alert.locale) == ("mods", "cy-GB")
+    assert isinstance(warning, AdviseTarget)
+    assert warning.locale == "cy-GB"
+    moved, _ = decided(case, threat(hours=1), Policy(locale="en-GB", alert_channel=None))
+    assert (moved.destination, moved.locale) == (None, "en-GB")
+
+
+@pytest.mark.parametrize("later", [Level.NOTICE, Level.ALERT, Level.ADVISE])
+@pytest.mark.parametrize("first", [Level.NOTICE, Level.ALERT, Level.ADVISE])
+def test_the_level_only_rises(first: Level, later: Level) -> None:
+    case, _ = decided(None, threat(first))
+    assert decided(case, threat(later, hours=1))[0].level is max(first, later)
+
+
+def test_the_time_last_seen_does_not_go_back_for_a_late_message() -> None:
+    case, _ = decided(None, threat(hours=2))
+    case, _ = decided(case, threat(hours=1))
+    assert case.seen_at == NOON + timedelta(hours=2)
+    assert case.opened_at == case.seen_at
+
+
+# Once only.
+
+
+def test_the_same_again_is_remembered_and_has_no_effect() -> None:
+    case = posted()
+    for hours in range(1, 20):
+        case, effects = decided(case, threat(hours=hours))
+        assert effects == ()
+    assert case.seen_at == NOON + timedelta(hours=19)
+
+
+def test_an_alert_on_its_way_is_not_sent_again() -> None:
+    case, _ = decided(None, threat(Level.ALERT))
+    case, effects = decided(case, threat(Level.ALERT, hours=1, markers=(Marker.PRESSURE,)))
+    assert effects == ()
+    assert case.post == Post()
+
+
+def test_a_higher_level_edits_the_alert_and_warns() -> None:
+    case, effects = decided(posted(level=Level.ALERT), threat(hours=1))
+    update, warning = effects
+    assert update == UpdateAlert(view(case), "post-1")
+    assert isinstance(warning, AdviseTarget)
+    assert case.level is Level.ADVISE
+
+
+def test_a_second_target_gets_a_warning_and_the_moderators_an_edit() -> None:
+    case, effects = decided(posted(), threat(hours=1, target=BEN))
+    assert effects == (
+        UpdateAlert(view(case), "post-1"),
+        AdviseTarget(case.id, "home", BEN, Kind.THREAT, "en-GB", crisis=False),
+    )
+    assert advice_of(case) == {SAM: Advice.PENDING, BEN: Advice.PENDING}
+    for hours, target in enumerate((SAM, BEN), start=2):
+        case, effects = decided(case, threat(hours=hours, target=target))
+        assert effects == ()
+
+
+@pytest.mark.parametrize("advice", [advice for advice in Advice if advice not in NOT_YET_WRITTEN_TO])
+def test_whoever_was_written_to_in_a_case_is_not_written_to_again(advice: Advice) -> None:
+    case, effects = decided(with_advice(advice), threat(hours=48))
+    assert effects == ()
+    assert advice_of(case) == {SAM: advice}
+
+
+@pytest.mark.parametrize("advice", NOT_YET_WRITTEN_TO)
+def test_whoever_was_not_written_to_is_once_nothing_is_in_the_way(advice: Advice) -> None:
+    case, effects = decided(with_advice(advice), threat(hours=48))
+    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
+    assert advice_of(case) == {SAM: Advice.PENDING}
+
+
+@pytest.mark.parametrize(("hours", "over"), [(7 * 24, False), (7 * 24 + 1, True)])
+def test_a_case_that_was_quiet_for_the_gap_is_over(hours: int, over: bool) -> None:
+    case = replace(posted(), ruling=Ruling.CONFIRMED)
+    later, effects = decided(case, threat(hours=hours))
+    assert (later.id != case.id) is over
+    assert (later.ruling is None) is over
+    assert [type(effect) for effect in effects] == ([AlertModerators, AdviseTarget] if over else [])
+    assert later.opened_at == (later.seen_at if over else NOON)
+
+
+def test_the_gap_counts_from_when_the_case_was_last_seen() -> None:
+    case = posted()
+    for day in range(1, 30):
+        case, effects = decided(case, threat(Level.NOTICE, hours=day * 24))
+        assert effects == ()
+    assert case.id == posted().id
+
+
+def test_cases_of_other_spaces_kinds_accounts_and_incidents_have_ids_of_their_own() -> None:
+    found = [
+        threat(),
+        threat(hours=1),
+        replace(threat(), space="work"),
+        replace(threat(), sender=BEN),
+        replace(threat(), sender=Account("elsewhere", SENDER.id)),
+        disclosure(),
+        replace(threat(), sender=SAM, target=None),
+    ]
+    ids = {decided(None, one)[0].id for one in found}
+    assert len(ids) == len(found)
+    assert decided(None, threat())[0].id in ids
+
+
+# Who may be written to, and when.
+
+
+@pytest.mark.parametrize(("mode", "opted_in"), list(product(Mode, (None, True))))
+def test_the_mode_says_how_far_it_goes(mode: Mode, opted_in: bool | None) -> None:
+    case, effects = decided(None, threat(), Policy(mode=mode), Recipient(opted_in=opted_in))
+    kinds = [type(effect) for effect in effects]
+    assert kinds == [[], [AlertModerators], [AlertModerators, AdviseTarget]][mode]
+    assert advice_of(case) == {SAM: Advice.PENDING if mode is Mode.ADVISE else Advice.WAITING}
+    assert (case.post is None) is (mode is Mode.OBSERVE)
+
+
+def test_a_space_that_stops_only_observing_is_alerted_at_the_next_message() -> None:
+    case, _ = decided(None, threat(), Policy(mode=Mode.OBSERVE))
+    case, effects = decided(case, threat(Level.NOTICE, hours=1))
+    assert effects == (AlertModerators(view(case)),)
+
+
+@pytest.mark.parametrize(
+    ("advice_by", "opted_in", "advice"),
+    [
+        (AdviceBy.AUTOMATIC, None, Advice.PENDING),
+        (AdviceBy.AUTOMATIC, True, Advice.PENDING),
+        (AdviceBy.AUTOMATIC, False, Advice.DECLINED),
+        (AdviceBy.MODERATOR, None, Advice.WAITING),
+        (AdviceBy.MODERATOR, True, Advice.WAITING),
+        (AdviceBy.MODERATOR, False, Advice.DECLINED),
+        (AdviceBy.OPTED_IN, None, Advice.WAITING),
+        (AdviceBy.OPTED_IN, True, Advice.PENDING),
+        (AdviceBy.OPTED_IN, False, Advice.DECLINED),
+    ],
+)
+def test_policy_and_person_decide_who_sets_off_the_warning(
+    advice_by: AdviceBy, opted_in: bool | None, advice: Advice
+) -> None:
+    case, effects = decided(None, threat(), Policy(advice_by=advice_by), Recipient(opted_in=opted_in))
+    assert advice_of(case) == {SAM: advice}
+    assert any(isinstance(effect, AdviseTarget) for effect in effects) is (advice is Advice.PENDING)
+    again, effects = decided(case, threat(hours=1), Policy(advice_by=advice_by), Recipient(opted_in=opted_in))
+    assert effects == ()
+    assert advice_of(again) == {SAM: advice}
+
+
+@pytest.mark.parametrize(
+    ("hours", "advice"), [(1, Advice.RECENT), (23.9, Advice.RECENT), (24, Advice.PENDING), (-3, Advice.RECENT)]
+)
+def test_two_warnings_to_one_person_are_a_cool_down_apart(hours: float, advice: Advice) -> None:
+    case, effects = decided(None, threat(hours=hours), recipient=Recipient(advised_at=NOON))
+    assert advice_of(case) == {SAM: advice}
+    assert isinstance(effects[0], AlertModerators)
+    assert len(effects) == (2 if advice is Advice.PENDING else 1)
+
+
+# Evidence and crisis.
+
+
+def test_evidence_is_the_first_clear_sight_of_each_marker() -> None:
+    case, _ = decided(None, threat(markers=(Marker.PRESSURE, Marker.SHARE_THREAT)))
+    case, _ = decided(case, threat(hours=1, markers=(Marker.SHARE_THREAT, Marker.ISOLATION)))
+    assert [(seen.marker, seen.message_id) for seen in case.evidence] == [
+        (Marker.PRESSURE, "m0"),
+        (Marker.SHARE_THREAT, "m0"),
+        (Marker.ISOLATION, "m1"),
+    ]
+
+
+def test_what_is_only_hinted_at_is_no_evidence() -> None:
+    assert decided(None, threat(probability=0.49))[0].evidence == ()
+    assert len(decided(None, threat(probability=0.5))[0].evidence) == 1
+
+
+def test_evidence_is_bounded_by_the_markers() -> None:
+    case = posted()
+    for hours in range(1, 50):
+        case, _ = decided(case, threat(hours=hours, markers=tuple(Marker)))
+    assert sorted(seen.marker for seen in case.evidence) == sorted(Marker)
+
+
+def test_new_evidence_edits_the_alert_once() -> None:
+    case, effects = decided(posted(), threat(hours=1, markers=(Marker.PRESSURE,)))
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+    _, effects = decided(case, threat(hours=2, markers=(Marker.PRESSURE,)))
+    assert effects == ()
+
+
+def test_a_crisis_is_told_in_the_alert_and_in_the_warning() -> None:
+    case, (alert, warning) = decided(None, threat(crisis=True))
+    assert isinstance(alert, AlertModerators)
+    assert isinstance(warning, AdviseTarget)
+    assert (case.crisis, alert.alert.crisis, warning.crisis) == (True, True, True)
+
+
+def test_a_later_crisis_edits_the_alert_and_stays() -> None:
+    case, effects = decided(posted(), threat(Level.NOTICE, hours=1, crisis=True))
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+    case, effects = decided(case, threat(hours=2, crisis=False))
+    assert (case.crisis, effects) == (True, ())
+
+
+def test_the_view_tells_all_that_moderators_need_and_no_times() -> None:
+    case = replace(posted(), ruling=Ruling.CONFIRMED, crisis=True)
+    shown = view(case)
+    for name in {field.name for field in fields(Alert)} - {"case", "sender"}:
+        assert getattr(shown, name) == getattr(case, name)
+    assert (shown.case, shown.sender) == (case.id, SENDER)
+    assert view(replace(case, seen_at=NOON + timedelta(days=3))) == shown
+
+
+# How a delivery ended.
+
+
+def warning_of(case: Case) -> AdviseTarget:
+    return AdviseTarget(case.id, case.space, SAM, case.kind, case.locale, case.crisis)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [
+        (Outcome.DELIVERED, Advice.DELIVERED),
+        (Outcome.REFUSED, Advice.REFUSED),
+        (Outcome.UNREACHABLE, Advice.UNREACHABLE),
+        (Outcome.GONE, Advice.FAILED),
+        (Outcome.FAILED, Advice.FAILED),
+    ],
+)
+def test_moderators_learn_what_became_of_a_warning(outcome: Outcome, advice: Advice) -> None:
+    case, effects = after(posted(), warning_of(posted()), Delivery(outcome))
+    assert advice_of(case) == {SAM: advice}
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+
+
+def test_a_warning_changes_the_state_of_its_target_only() -> None:
+    case, _ = decided(posted(), threat(hours=1, target=BEN))
+    case, _ = after(case, warning_of(case), Delivery(Outcome.REFUSED))
+    assert advice_of(case) == {SAM: Advice.REFUSED, BEN: Advice.PENDING}
+
+
+def test_a_warning_that_ends_before_the_alert_is_posted_is_shown_when_it_is() -> None:
+    case, (alert, warning) = decided(None, threat())
+    case, effects = after(case, warning, Delivery(Outcome.REFUSED))
+    assert effects == ()
+    case, effects = after(case, alert, ALERTED)
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+    assert case.post == Post("post-1")
+
+
+def test_an_alert_that_is_still_true_when_it_is_posted_is_left_alone() -> None:
+    case, (alert, _) = decided(None, threat())
+    assert after(case, alert, ALERTED) == (replace(case, post=Post("post-1")), ())
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.GONE, Outcome.FAILED])
+def test_an_alert_that_did_not_arrive_is_sent_again_at_the_next_message(outcome: Outcome) -> None:
+    case, (alert, _) = decided(None, threat())
+    case, effects = after(case, alert, Delivery(outcome))
+    assert (case.post, effects) == (None, ())
+    case, effects = decided(case, threat(Level.NOTICE, hours=1))
+    assert effects == (AlertModerators(view(case)),)
+
+
+def test_an_edited_alert_changes_nothing() -> None:
+    case = posted()
+    assert after(case, UpdateAlert(view(case), "post-1"), Delivery(Outcome.DELIVERED, "post-1")) == (case, ())
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED])
+def test_an_edit_that_fails_is_not_repeated(outcome: Outcome) -> None:
+    case = posted()
+    assert after(case, UpdateAlert(view(case), "post-1"), Delivery(outcome)) == (case, ())
+
+
+def test_an_alert_that_somebody_deleted_is_posted_anew_with_what_is_known_now() -> None:
+    case = posted()
+    stale = UpdateAlert(view(case), "post-1")
+    case = replace(case, crisis=True)
+    case, effects = after(case, stale, Delivery(Outcome.GONE))
+    assert effects == (AlertModerators(view(case)),)
+    assert case.post == Post()
+
+
+def test_two_edits_of_a_deleted_alert_post_it_anew_once() -> None:
+    case = posted()
+    edit = UpdateAlert(view(case), "post-1")
+    case, effects = after(case, edit, Delivery(Outcome.GONE))
+    assert after(case, edit, Delivery(Outcome.GONE)) == (case, ())
+    case, _ = after(case, effects[0], Delivery(Outcome.DELIVERED, reference="post-2"))
+    assert after(case, edit, Delivery(Outcome.GONE)) == (case, ())
+    assert case.post == Post("post-2")
+
+
+# What moderators judge and wish.
+
+
+@pytest.mark.parametrize("ruling", Ruling)
+def test_a_ruling_is_shown_on_the_alert_once(ruling: Ruling) -> None:
+    case, effects = rule(posted(), ruling)
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+    assert view(case).ruling is ruling
+    assert rule(case, ruling) == (case, ())
+
+
+def test_not_sextortion_silences_the_case_whatever_comes() -> None:
+    case, _ = rule(posted(level=Level.ALERT), Ruling.NOT_SEXTORTION)
+    for found in (
+        threat(hours=1),
+        threat(hours=2, target=BEN),
+        threat(hours=3, markers=tuple(Marker)),
+        threat(hours=4, crisis=True),
+    ):
+        case, effects = decided(case, found)
+        assert effects == ()
+    assert case.seen_at == NOON + timedelta(hours=4)
+    assert Advice.PENDING not in advice_of(case).values()
+
+
+def test_not_sextortion_silences_a_case_that_was_not_alerted_yet() -> None:
+    case, _ = decided(None, threat(Level.NOTICE))
+    case, effects = rule(case, Ruling.NOT_SEXTORTION)
+    assert effects == ()
+    assert decided(case, threat(hours=1))[1] == ()
+
+
+def test_not_sextortion_ends_with_the_incident() -> None:
+    case, _ = rule(posted(), Ruling.NOT_SEXTORTION)
+    later, effects = decided(case, threat(hours=8 * 24))
+    assert [type(effect) for effect in effects] == [AlertModerators, AdviseTarget]
+    assert later.ruling is None
+
+
+def test_a_confirmed_case_goes_on() -> None:
+    case, _ = rule(posted(), Ruling.CONFIRMED)
+    case, effects = decided(case, threat(hours=1, target=BEN))
+    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
+    assert case.ruling is Ruling.CONFIRMED
+
+
+@pytest.mark.parametrize("advice", Advice)
+def test_a_moderator_can_have_a_target_warned_who_was_not(advice: Advice) -> None:
+    before = with_advice(advice)
+    case, effects = advise(before, SAM, NOBODY_YET)
+    if advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED):
+        assert effects == (UpdateAlert(view(case), "post-1"), warning_of(case))
+        assert advice_of(case) == {SAM: Advice.PENDING}
+        assert advise(case, SAM, NOBODY_YET) == (case, ())
+    else:
+        assert (case, effects) == (before, ())
+
+
+def test_a_moderator_can_have_nobody_else_warned() -> None:
+    case = with_advice(Advice.WAITING)
+    for account in (SENDER, BEN):
+        assert advise(case, account, NOBODY_YET) == (case, ())
+
+
+def test_a_moderator_cannot_have_somebody_warned_who_said_no() -> None:
+    case, effects = advise(with_advice(Advice.WAITING), SAM, Recipient(opted_in=False))
+    assert advice_of(case) == {SAM: Advice.DECLINED}
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+
+
+def test_a_moderators_wish_stands_above_the_cool_down() -> None:
+    _, effects = advise(with_advice(Advice.WAITING), SAM, Recipient(advised_at=NOON))
+    assert isinstance(effects[-1], AdviseTarget)

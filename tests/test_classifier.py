@@ -1,0 +1,304 @@
+"""What a conversation reads like, message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifiers.artefact import bundled, load
+from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
+from classifiers.classifier import COERCIVE, Classifier
+from classifiers.conversation import Account, Message
+from classifiers.corpus import load_corpus
+from classifiers.exchange import RING, Conversation
+from classifiers.model import COLUMNS, ENGLISH, GROUPS, MARKERS, MINE, THEIRS, Model, Scale, Thresholds
+
+START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+WORDS = {
+    "pay": (Marker.PAYMENT_DEMAND, Kind.THREAT),
+    "post": (Marker.SHARE_THREAT, Kind.THREAT),
+    "contacts": (Marker.CONTACTS_THREAT, Kind.THREAT),
+    "have": (Marker.IMAGE_CLAIM, Kind.THREAT),
+    "obey": (Marker.COMPLIANCE_DEMAND, Kind.THREAT),
+    "hurry": (Marker.PRESSURE, Kind.THREAT),
+    "show": (Marker.IMAGE_SOLICITATION, Kind.THREAT),
+    "secret": (Marker.ISOLATION, Kind.THREAT),
+    "despair": (Marker.DISTRESS, None),
+    "blackmailed": (Marker.VICTIM_DISCLOSURE, Kind.DISCLOSURE),
+    "ominous": (None, Kind.THREAT),
+    "confiding": (None, Kind.DISCLOSURE),
+}
+
+
+def a_model() -> Model:
+    """Return a model by hand: each word above clearly shows its marker and counts towards its kind."""
+    weights = np.zeros((len(WORDS), COLUMNS), dtype=np.float32)
+    for row, (marker, kind) in enumerate(WORDS.values()):
+        if marker:
+            weights[row, MARKERS.index(marker)] = 9
+        if kind:
+            weights[row, MINE[kind]] = 2
+            weights[row, THEIRS[kind]] = -0.25
+    biases = np.full(ENGLISH + 1, -5, dtype=np.float32)
+    biases[ENGLISH] = 1
+    thresholds = dict.fromkeys(GROUPS, Thresholds(0.4, 0.6, 0.9))
+    return Model(
+        rows={word: row for row, word in enumerate(WORDS)},
+        weights=weights,
+        biases=biases,
+        constants=dict.fromkeys(Kind, -1.0),
+        scales=dict.fromkeys(Kind, Scale(2.0, 0.0)),
+        thresholds={kind: dict.fromkeys(Sensitivity, thresholds) for kind in Kind},
+    )
+
+
+def account(name: str) -> Account:
+    return Account("test", name)
+
+
+A, B, C = map(account, "ABC")
+
+
+def said(*turns: str) -> list[Message]:
+    """Turn "A: words" into messages, a minute apart."""
+    return [
+        Message(
+            id=str(position),
+            space="space",
+            channel="channel",
+            author=account(turn[0]),
+            text=turn[3:],
+            sent_at=START + timedelta(minutes=position),
+        )
+        for position, turn in enumerate(turns)
+    ]
+
+
+def assess(
+    messages: Sequence[Message], sensitivity: Sensitivity = Sensitivity.NORMAL, model: Model | None = None
+) -> list[tuple[Assessment, Assessment]]:
+    classifier, conversation = Classifier(model or a_model()), Conversation(messages[0].sent_at)
+    return [classifier.assess(conversation, message, sensitivity) for message in messages]
+
+
+def threat(*turns: str) -> Assessment:
+    """Return how the last message reads as a threat."""
+    return assess(said(*turns))[-1][0]
+
+
+def disclosure(*turns: str) -> Assessment:
+    return assess(said(*turns))[-1][1]
+
+
+def test_two_coercive_markers_are_a_threat_from_its_sender_to_its_target() -> None:
+    found = threat("B: hello", "A: pay", "B: what", "A: or i post it")
+    assert (found.kind, found.level) == (Kind.THREAT, Level.ADVISE)
+    assert (found.sender, found.target) == (A, B)
+    assert found.score > 0.9
+    assert {evidence.marker for evidence in found.evidence} == {Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_one_marker_is_never_more_than_noticed(word: str) -> None:
+    found = threat("B: hello", f"A: {word}", "A: ominous", "A: ominous", f"A: {word}")
+    assert found.score > 0.9
+    assert found.level is Level.NOTICE
+
+
+def test_two_of_the_coercive_markers_suffice_and_the_others_do_not_count() -> None:
+    enough = {
+        (first, second)
+        for first, (one, _) in WORDS.items()
+        for second, (other, _) in WORDS.items()
+        if one != other and threat("B: hello", "A: ominous", f"A: {first}", f"A: {second}").level > Level.NOTICE
+    }
+    coercive = {word for word, (marker, _) in WORDS.items() if marker in COERCIVE}
+    assert len(coercive) == 6
+    assert enough == {(first, second) for first in coercive for second in coercive if first != second}
+
+
+def test_markers_of_two_people_are_not_added_up() -> None:
+    assert threat("A: pay ominous", "B: post ominous", "A: ominous").level is Level.NOTICE
+
+
+def test_without_a_target_nobody_is_advised() -> None:
+    found = threat("A: pay", "A: or i post it", "A: i have it")
+    assert found.score > 0.9
+    assert (found.level, found.target) == (Level.ALERT, None)
+
+
+def test_words_that_are_quoted_are_not_blamed_on_who_quotes_them() -> None:
+    first, second = said("B: hello", "A: i got this")
+    quoting = replace(second, quoted="pay or i post it, i have it")
+    (_, (as_threat, as_disclosure)) = assess([first, quoting])
+    assert assess([first, second])[-1] == (as_threat, as_disclosure)
+    assert (as_threat.level, as_threat.evidence) == (Level.NONE, ())
+
+
+def test_words_that_are_forwarded_are_not_blamed_on_who_forwards_them() -> None:
+    first, second, third = said("B: hello", "A: pay or i post it, i have it", "A: what is this")
+    found = assess([first, replace(second, forwarded=True), third])
+    assert [each.level for pair in found for each in pair] == [Level.NONE] * 6
+    assert [each.evidence for pair in found for each in pair] == [()] * 6
+    assert assess([first, second, third])[-1][0].level >= Level.ALERT
+
+
+def test_a_disclosure_is_its_authors_and_names_no_sender() -> None:
+    found = disclosure("B: confiding", "A: yes?", "B: i am blackmailed")
+    assert (found.kind, found.level) == (Kind.DISCLOSURE, Level.ADVISE)
+    assert (found.sender, found.target) == (None, B)
+    assert [evidence.marker for evidence in found.evidence] == [Marker.VICTIM_DISCLOSURE]
+
+
+def test_what_only_sounds_like_a_disclosure_is_no_more_than_noticed() -> None:
+    found = disclosure("A: yes?", "B: confiding", "B: confiding")
+    assert found.score > 0.9
+    assert found.level is Level.NOTICE
+
+
+def test_a_disclosure_is_no_threat_and_a_threat_no_disclosure() -> None:
+    assert threat("A: yes?", "B: confiding", "B: i am blackmailed").level is Level.NONE
+    assert disclosure("B: hello", "A: pay", "A: or i post it").level is Level.NONE
+
+
+@pytest.mark.parametrize(
+    ("turns", "kind", "crisis"),
+    [
+        pytest.param(["A: pay", "B: despair", "A: post it"], Kind.THREAT, True, id="the target despairs"),
+        pytest.param(["A: pay", "B: hello", "A: post it in despair"], Kind.THREAT, False, id="the sender despairs"),
+        pytest.param(["A: pay", "B: hello", "A: post it"], Kind.THREAT, False, id="nobody despairs"),
+        pytest.param(["B: i am blackmailed", "B: despair"], Kind.DISCLOSURE, True, id="who tells of it despairs"),
+        pytest.param(["A: despair", "B: i am blackmailed"], Kind.DISCLOSURE, False, id="who listens despairs"),
+    ],
+)
+def test_a_crisis_is_the_despair_of_the_target(turns: list[str], kind: Kind, crisis: bool) -> None:
+    (found,) = [each for each in assess(said(*turns))[-1] if each.kind is kind]
+    assert found.crisis is crisis
+
+
+def test_an_assessment_explains_itself_even_when_it_finds_nothing() -> None:
+    (message,) = said("A: lovely weather")
+    as_threat, as_disclosure = assess([message])[0]
+    for found, kind in ((as_threat, Kind.THREAT), (as_disclosure, Kind.DISCLOSURE)):
+        assert found.kind is kind
+        assert (found.message_id, found.space, found.channel, found.at) == ("0", "space", "channel", START)
+        assert (found.level, found.evidence, found.crisis) == (Level.NONE, (), False)
+        assert 0 < found.score < 0.2
+    assert (as_threat.sender, as_disclosure.target) == (A, A)
+
+
+def test_evidence_is_the_strongest_line_of_each_marker_likeliest_first() -> None:
+    padding = " so" * 5
+    found = threat("B: hello", f"A: pay{padding}", "A: pay", "A: pay again", f"A: post{padding}", "A: fine")
+    assert [(each.marker, each.message_id, each.excerpt) for each in found.evidence] == [
+        (Marker.PAYMENT_DEMAND, "2", "pay"),
+        (Marker.SHARE_THREAT, "4", f"post{padding}"),
+    ]
+    assert [each.probability for each in found.evidence] == sorted(
+        (each.probability for each in found.evidence), reverse=True
+    )
+    assert all(0.5 < each.probability < 1 for each in found.evidence)
+
+
+def test_an_excerpt_is_short() -> None:
+    found = threat("B: hello", "A: pay " + "x" * 5000)
+    assert all(len(evidence.excerpt) <= 200 for evidence in found.evidence)
+    assert found.evidence
+
+
+def test_each_sensitivity_has_its_own_thresholds() -> None:
+    turns = said("A: yes?", "B: i am blackmailed")
+    score = assess(turns)[-1][1].score
+    less, more = score - 0.001, score + 0.001
+    levels = {
+        Sensitivity.LOW: Thresholds(less, more, more),
+        Sensitivity.NORMAL: Thresholds(less, less, more),
+        Sensitivity.HIGH: Thresholds(less, less, less),
+    }
+    by_group = {sensitivity: dict.fromkeys(GROUPS, thresholds) for sensitivity, thresholds in levels.items()}
+    model = replace(a_model(), thresholds=dict.fromkeys(Kind, by_group))
+    found = [assess(turns, sensitivity, model)[-1][1].level for sensitivity in Sensitivity]
+    assert found == [Level.NOTICE, Level.ALERT, Level.ADVISE]
+
+
+def test_each_language_group_has_its_own_thresholds() -> None:
+    turns = said("A: yes?", "B: i am blackmailed")
+    by_group = {"english": Thresholds(0.01, 0.02, 1), "other": Thresholds(0.01, 1, 1)}
+    model = replace(a_model(), thresholds={kind: dict.fromkeys(Sensitivity, by_group) for kind in Kind})
+    foreign = replace(model, biases=np.where(np.arange(ENGLISH + 1) == ENGLISH, -1, model.biases))
+    levels = [assess(turns, model=each)[-1][1].level for each in (model, foreign)]
+    assert levels == [Level.ALERT, Level.NOTICE]
+
+
+def test_an_edit_is_read_in_place_of_what_was_written() -> None:
+    hello, pay, post = said("B: hello", "A: pay", "A: or i post it")
+    taken_back = replace(post, text="or i bake it")
+    found = [as_threat.level for as_threat, _ in assess([hello, pay, post, taken_back])]
+    assert found == [Level.NONE, Level.NOTICE, Level.ADVISE, Level.NOTICE]
+
+
+def test_old_threats_fade() -> None:
+    *turns, later = said("B: hello", "A: pay or i post it", "A: good morning")
+    soon = assess([*turns, later])[-1][0]
+    late = assess([*turns, replace(later, sent_at=later.sent_at + timedelta(days=30))])[-1][0]
+    assert soon.level >= Level.ALERT
+    assert late.level is Level.NONE
+
+
+@pytest.fixture(scope="module")
+def haven() -> Model:
+    model, _ = load(bundled())
+    return model
+
+
+CONVERSATIONS = [
+    one
+    for one in load_corpus(Path(__file__).parents[1] / "data" / "corpus").conversations
+    if one.id in {"w1-0001", "w8-0010", "w4-0020", "w16-0001"}
+]
+
+
+@pytest.mark.parametrize("messages", [one.messages for one in CONVERSATIONS], ids=[one.id for one in CONVERSATIONS])
+def test_a_decision_does_not_change_with_what_is_written_later(haven: Model, messages: tuple[Message, ...]) -> None:
+    whole = assess(messages, model=haven)
+    assert len(CONVERSATIONS) == 4
+    for length in range(1, len(messages)):
+        assert assess(messages[:length], model=haven) == whole[:length]
+
+
+def test_haven_tells_blunt_sextortion_from_ordinary_talk(haven: Model) -> None:
+    blunt = said(
+        "B: hey",
+        "A: i recorded the video call and i have your facebook friends list",
+        "B: what",
+        "A: pay me 500 dollars in gift cards or i send the video to your family and all your friends",
+        "B: please dont",
+        "A: you have 1 hour. dont block me or i post it now",
+    )
+    plain = said("B: coming on saturday?", "A: yes, with the photos from last time", "B: lovely, who pays for pizza")
+    assert max(found.level for found, _ in assess(blunt, model=haven)) >= Level.ALERT
+    assert max(found.level for pair in assess(plain, model=haven) for found in pair) == Level.NONE
+
+
+def test_what_is_kept_does_not_grow(haven: Model) -> None:
+    classifier, conversation = Classifier(haven), Conversation(START)
+    for position in range(3 * RING):
+        message = replace(said("A: x")[0], id=str(position), text=f"{position} " + "pay me now " * 2000)
+        classifier.assess(conversation, message, Sensitivity.NORMAL)
+    assert len(conversation.lines) == RING
+    assert max(len(line.excerpt) for line in conversation.lines) <= 200
+    assert max(sum(map(len, line.words)) for line in conversation.lines) <= 4000
+    assert set(vars(classifier)) == {"model"}
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "🙂", "a" * 100_000, "\u0336" * 5000, "%00%00", "\x00\x1b[2J"])
+def test_odd_texts_are_assessed_too(haven: Model, text: str) -> None:
+    (message,) = said("A: x")
+    for found in assess([replace(message, text=text)], model=haven)[0]:
+        assert 0 <= found.score <= 1
+        assert found.level <= Level.NOTICE

@@ -1,0 +1,317 @@
+"""A message's journey through the real classifier into a real database; nothing is performed here."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.app import open_classifier
+from bot.case import AdviceBy, Mode, Policy
+from bot.config import Config
+from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling
+from bot.guard import Guard
+from bot.memory import Memory
+from bot.sealing import Seal, one_time_seal
+from bot.store import Store
+from classifiers.assessment import Kind, Level, Marker, Sensitivity
+from classifiers.classifier import Classifier
+from classifiers.conversation import Account, Message
+from classifiers.errors import InputError
+from classifiers.model import COLUMNS, ENGLISH, GROUPS, MARKERS, MINE, Model, Scale, Thresholds
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
+THREAT = (
+    "i recorded our video call, i have your nudes and i saved all your followers",
+    "send me 400 in gift cards or i send the video to your mum and your whole family",
+    "pay now or i post your nudes everywhere. you have 30 minutes. dont block me",
+    "send me the money or your family sees your nudes tonight",
+    "last warning. pay me or i send your nudes to everyone you know",
+)
+Texts = Sequence[str]
+
+
+def says(texts: Texts, *, space: str = "home", channel: str = "lobby", minutes: float = 0) -> list[Message]:
+    """What kayla writes to Sam, a minute between lines."""
+    at = NOON + timedelta(minutes=minutes)
+    return [
+        Message(f"{minutes}+{i}", space, channel, KAYLA, text, at + timedelta(minutes=i), (SAM,))
+        for i, text in enumerate(texts)
+    ]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return open_classifier(Config(), Path())
+
+
+@pytest.fixture
+def seal() -> Seal:
+    return one_time_seal()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "haven.db"
+
+
+@pytest.fixture
+def store(file: Path, seal: Seal) -> Iterator[Store]:
+    with closing(Store(file, seal)) as store:
+        yield store
+
+
+def guard_of(store: Store, classifier: Classifier, policy_of: Callable[[str], Policy] = lambda _: Policy()) -> Guard:
+    return Guard(classifier, Memory(10, timedelta(days=7)), store, policy_of, lambda: NOON)
+
+
+def waiting(store: Store) -> list[Effect]:
+    """Settle all that waits, as delivered, and return it."""
+    found: list[Effect] = []
+    while row := store.begin("console", NOON.timestamp()):
+        assert row.created_at == NOON.timestamp()
+        found.append(row.effect)
+        store.settle(row, Delivery(Outcome.DELIVERED, "post-1"), NOON.timestamp())
+    return found
+
+
+# Reading and recording.
+
+
+def test_ordinary_chat_is_recorded_nowhere(store: Store, classifier: Classifier) -> None:
+    decisions = guard_of(store, classifier).receive(says(["morning", "anyone up for pizza on friday", "nice one"]))
+    assert [decision.case for decision in decisions] == [None] * 6
+    assert [decision.found.kind for decision in decisions] == [Kind.THREAT, Kind.DISCLOSURE] * 3
+    assert [decision.found.message_id for decision in decisions[::2]] == ["0+0", "0+1", "0+2"]
+    assert all(decision.effects == () for decision in decisions)
+    assert store.spaces() == []
+    assert store.next_due("console") is None
+
+
+def test_nothing_is_read_before_it_is_asked_for(store: Store, classifier: Classifier) -> None:
+    assert guard_of(store, classifier).receive([]) == []
+
+
+def test_what_is_decided_is_what_is_recorded(store: Store, classifier: Classifier) -> None:
+    decisions = guard_of(store, classifier).receive(says(THREAT))
+    decided = [effect for decision in decisions for effect in decision.effects]
+    assert [type(effect) for effect in decided].count(AlertModerators) == 1
+    assert [type(effect) for effect in decided].count(AdviseTarget) == 1
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case == [decision.case for decision in decisions if decision.case][-1]
+    assert waiting(store) == decided
+    assert store.recipient(SAM).advised_at
+
+
+def test_a_decision_that_cannot_be_recorded_wholly_is_not_recorded_at_all(
+    store: Store, file: Path, classifier: Classifier
+) -> None:
+    guard = guard_of(store, classifier)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON outbox WHEN new.effect = 'AdviseTarget'"
+            " BEGIN SELECT raise(ABORT, 'disk is full'); END"
+        )
+    failures: list[str] = []
+    unchanged: list[bool] = []
+    for message in says(THREAT):
+        before = store.case("home", KAYLA, Kind.THREAT)
+        try:
+            guard.receive([message])
+        except InputError as error:
+            failures.append(str(error))
+            unchanged.append(store.case("home", KAYLA, Kind.THREAT) == before)
+    assert set(failures) == {f"{file}: disk is full"}
+    assert all(unchanged)
+    assert store.recipient(SAM).advised_at is None
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DROP TRIGGER full")
+    guard.receive(says(THREAT[:1], minutes=10))
+    kinds = [type(effect) for effect in waiting(store)]
+    assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
+
+
+def test_the_same_journey_after_a_restart_causes_nothing_new(store: Store, classifier: Classifier) -> None:
+    guard_of(store, classifier).receive(says(THREAT))
+    assert waiting(store)
+    guard_of(store, classifier).receive(says(THREAT, minutes=60))
+    assert not [effect for effect in waiting(store) if isinstance(effect, AlertModerators | AdviseTarget)]
+
+
+def test_each_space_has_its_own_policy_and_cases(store: Store, classifier: Classifier) -> None:
+    policies = {
+        "quiet": Policy(mode=Mode.OBSERVE),
+        "home": Policy(alert_channel="mods", cooldown=timedelta()),
+        "work": Policy(mode=Mode.ALERT, alert_channel="office"),
+    }
+    guard = guard_of(store, classifier, policies.__getitem__)
+    for texts in zip(*(says(THREAT, space=space) for space in policies), strict=True):
+        guard.receive(texts)
+    alerts = [effect.alert for effect in waiting(store) if isinstance(effect, AlertModerators)]
+    assert [(alert.space, alert.destination) for alert in alerts] == [("home", "mods"), ("work", "office")]
+    for space, advice in (("quiet", Advice.WAITING), ("home", Advice.PENDING), ("work", Advice.WAITING)):
+        case = store.case(space, KAYLA, Kind.THREAT)
+        assert case
+        assert [target.advice for target in case.targets] == [advice]
+
+
+def test_channels_are_read_apart_and_a_case_spans_them(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier)
+    for number, text in enumerate(THREAT):
+        guard.receive(says([text], channel=f"room {number}", minutes=number))
+    assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
+    guard.receive(says(THREAT, channel="lobby", minutes=10))
+    guard.receive(says(THREAT, channel="garden", minutes=20))
+    kinds = [type(effect) for effect in waiting(store)]
+    assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
+
+
+def test_a_choice_made_between_two_messages_counts(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier)
+    for message in says(THREAT):
+        store.choose(SAM, opted_in=False)
+        guard.receive([message])
+    assert [type(effect) for effect in waiting(store)].count(AdviseTarget) == 0
+    store.choose(SAM, opted_in=True)
+    guard.receive(says(THREAT[-1:], minutes=10))
+    assert [type(effect) for effect in waiting(store)].count(AdviseTarget) == 1
+
+
+# Moderators.
+
+
+def test_a_ruling_is_recorded_and_returned(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier)
+    guard.receive(says(THREAT))
+    before = store.case("home", KAYLA, Kind.THREAT)
+    assert before
+    after = guard.rule(before.id, Ruling.NOT_SEXTORTION)
+    assert (after.ruling, store.case_of(before.id)) == (Ruling.NOT_SEXTORTION, after)
+    waiting(store)
+    guard.receive(says(THREAT, minutes=10))
+    assert waiting(store) == []
+
+
+def test_a_moderator_sends_the_warning_once(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier, lambda _: Policy(advice_by=AdviceBy.MODERATOR))
+    guard.receive(says(THREAT))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
+    for _ in range(2):
+        guard.advise(case.id, SAM)
+    assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [SAM]
+
+
+def test_a_moderator_cannot_warn_somebody_who_has_said_no_since(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier, lambda _: Policy(advice_by=AdviceBy.MODERATOR))
+    guard.receive(says(THREAT))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    store.choose(SAM, opted_in=False)
+    after = guard.advise(case.id, SAM)
+    assert [target.advice for target in after.targets] == [Advice.DECLINED]
+    assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
+
+
+def test_acts_on_an_unknown_case_are_refused(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier)
+    acts: list[Callable[[], object]] = [
+        lambda: guard.rule("c0ffee", Ruling.CONFIRMED),
+        lambda: guard.advise("c0ffee", SAM),
+    ]
+    for act in acts:
+        with pytest.raises(InputError, match="there is no case 'c0ffee'"):
+            act()
+    assert store.spaces() == []
+
+
+# The model is made by hand: each word says how much of a threat and of a disclosure it is.
+
+STEPS = {
+    Sensitivity.LOW: Thresholds(0.7, 0.8, 0.9),
+    Sensitivity.NORMAL: Thresholds(0.6, 0.7, 0.8),
+    Sensitivity.HIGH: Thresholds(0.5, 0.6, 0.7),
+}
+
+
+def reader(**meanings: tuple[float, float]) -> Classifier:
+    """A classifier that knows some words."""
+    weights = np.zeros((len(meanings), COLUMNS), dtype=np.float32)
+    for row, (threat, disclosure) in enumerate(meanings.values()):
+        weights[row, MINE[Kind.THREAT]] = threat
+        weights[row, MINE[Kind.DISCLOSURE]] = disclosure
+        for marker in (Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.VICTIM_DISCLOSURE):
+            weights[row, MARKERS.index(marker)] = 9
+    steps = {sensitivity: dict.fromkeys(GROUPS, levels) for sensitivity, levels in STEPS.items()}
+    model = Model(
+        rows={word: row for row, word in enumerate(meanings)},
+        weights=weights,
+        biases=np.array([*[-6.0] * ENGLISH, 1.0], dtype=np.float32),
+        constants=dict.fromkeys(Kind, 0.0),
+        scales=dict.fromkeys(Kind, Scale(1.0, 0.0)),
+        thresholds=dict.fromkeys(Kind, steps),
+    )
+    return Classifier(model)
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "level"),
+    [(Sensitivity.LOW, Level.NOTICE), (Sensitivity.NORMAL, Level.ALERT), (Sensitivity.HIGH, Level.ADVISE)],
+)
+def test_the_policy_says_how_readily_to_tell(store: Store, sensitivity: Sensitivity, level: Level) -> None:
+    guard = guard_of(store, reader(word=(1.2, -2.0)), lambda _: Policy(sensitivity=sensitivity))
+    assert guard.receive(says(["word"]))[0].found.level is level
+
+
+@pytest.mark.parametrize(
+    ("threat", "disclosure", "levels"),
+    [
+        (2.0, 0.0, (Level.ADVISE, Level.NONE)),
+        (0.0, 2.0, (Level.NONE, Level.ADVISE)),
+        (2.0, 1.8, (Level.ADVISE, Level.NOTICE)),
+        (1.8, 2.0, (Level.NOTICE, Level.ADVISE)),
+        (1.9, 1.9, (Level.ADVISE, Level.NOTICE)),
+        (1.2, 0.6, (Level.ALERT, Level.NOTICE)),
+    ],
+)
+def test_one_speakers_lines_are_a_threat_or_a_disclosure(
+    store: Store, threat: float, disclosure: float, levels: tuple[Level, Level]
+) -> None:
+    read = guard_of(store, reader(word=(threat, disclosure))).receive(says(["word"]))
+    assert tuple(decision.found.level for decision in read) == levels
+    written_to = [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)]
+    assert written_to == ([SAM] if levels[0] is Level.ADVISE else [KAYLA] if levels[1] is Level.ADVISE else [])
+
+
+@pytest.mark.parametrize(
+    ("ruling", "supported"), [(None, False), (Ruling.CONFIRMED, False), (Ruling.NOT_SEXTORTION, True)]
+)
+def test_who_stands_accused_is_not_written_to_when_they_tell_of_blackmail(
+    store: Store, ruling: Ruling | None, supported: bool
+) -> None:
+    guard = guard_of(store, reader(menace=(2.0, -2.0), plea=(-2.0, 2.0)))
+    guard.receive(says(["menace"]))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    if ruling:
+        guard.rule(case.id, ruling)
+    waiting(store)
+    guard.receive(says(["plea", "plea", "plea"], channel="garden", minutes=5))
+    told = waiting(store)
+    assert [effect.target for effect in told if isinstance(effect, AdviseTarget)] == ([KAYLA] if supported else [])
+    assert any(isinstance(effect, AlertModerators) for effect in told) is supported
+
+
+def test_who_stands_accused_in_one_space_is_supported_in_another(store: Store) -> None:
+    guard = guard_of(store, reader(menace=(2.0, -2.0), plea=(-2.0, 2.0)))
+    guard.receive(says(["menace"]))
+    waiting(store)
+    guard.receive(says(["plea"], space="work", minutes=5))
+    assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [KAYLA]

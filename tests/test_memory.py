@@ -1,0 +1,114 @@
+"""What is held of conversations in RAM, bounded in number and age."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.memory import Memory
+from classifiers.conversation import Account, Message
+from classifiers.exchange import Conversation
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+WEEK = timedelta(days=7)
+SAM, BEN = Account("console", "Sam"), Account("console", "Ben")
+
+
+def at(hours: float) -> datetime:
+    return NOON + timedelta(hours=hours)
+
+
+def say(memory: Memory, channel: str, hours: float, author: Account = SAM, space: str = "home") -> Conversation:
+    conversation = memory.conversation(space, channel, at(hours))
+    message = Message(f"{channel}-{hours}", space, channel, author, "hello", at(hours))
+    conversation.add(message, ["hello"])
+    return conversation
+
+
+def lines(memory: Memory, channel: str, hours: float = 0, space: str = "home") -> int:
+    return len(memory.conversation(space, channel, at(hours)).lines)
+
+
+def test_a_channel_has_one_conversation() -> None:
+    memory = Memory(10, WEEK)
+    first = say(memory, "lobby", 0)
+    assert say(memory, "lobby", 1) is first
+    assert lines(memory, "lobby", 2) == 2
+    assert len(memory) == 1
+
+
+def test_channels_and_spaces_have_conversations_of_their_own() -> None:
+    memory = Memory(10, WEEK)
+    for space, channel in (("home", "lobby"), ("home", "garden"), ("work", "lobby"), ("homelobby", "")):
+        assert len(say(memory, channel, 0, space=space).lines) == 1
+    assert len(memory) == 4
+
+
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_the_number_is_bounded(most: int) -> None:
+    memory = Memory(most, WEEK)
+    for number in range(100):
+        say(memory, str(number), number / 100)
+        assert len(memory) == min(number + 1, most)
+
+
+def test_the_channel_that_was_silent_for_longest_leaves_first() -> None:
+    memory = Memory(2, WEEK)
+    say(memory, "a", 0)
+    say(memory, "b", 1)
+    say(memory, "a", 2)
+    say(memory, "c", 3)
+    assert lines(memory, "a", 4) == 2
+    assert lines(memory, "c", 4) == 1
+    assert lines(memory, "b", 4) == 0
+
+
+@pytest.mark.parametrize(("hours", "left"), [(7 * 24, 1), (7 * 24 + 0.1, 0)])
+def test_a_channel_that_was_silent_for_too_long_starts_anew(hours: float, left: int) -> None:
+    memory = Memory(10, WEEK)
+    say(memory, "lobby", 0)
+    assert lines(memory, "lobby", hours) == left
+
+
+def test_a_channel_that_goes_on_is_kept_however_old_it_is() -> None:
+    memory = Memory(10, WEEK)
+    for day in range(30):
+        say(memory, "lobby", day * 24)
+    assert lines(memory, "lobby", 30 * 24) == 30
+
+
+def test_all_old_channels_leave_when_another_speaks() -> None:
+    memory = Memory(10, WEEK)
+    for number in range(5):
+        say(memory, str(number), number)
+    say(memory, "later", 7 * 24 + 2.5)
+    assert len(memory) == 3
+    assert [lines(memory, str(number), 7 * 24 + 2.5) for number in (3, 4)] == [1, 1]
+
+
+def test_a_late_message_neither_ends_nor_ages_a_conversation() -> None:
+    memory = Memory(10, WEEK)
+    say(memory, "lobby", 100)
+    assert len(say(memory, "lobby", -100).lines) == 2
+    assert memory.conversation("home", "lobby", at(100 + 7 * 24)).lines
+
+
+def test_forgetting_drops_what_an_account_wrote_everywhere() -> None:
+    memory = Memory(10, WEEK)
+    for channel in ("a", "b"):
+        for hours, author in enumerate((SAM, BEN, SAM, Account("elsewhere", "Sam"))):
+            say(memory, channel, hours, author)
+    memory.forget(SAM)
+    for channel in ("a", "b"):
+        kept = memory.conversation("home", channel, at(4)).lines
+        assert [line.author for line in kept] == [BEN, Account("elsewhere", "Sam")]
+
+
+def test_a_conversation_stays_bounded_after_forgetting() -> None:
+    memory = Memory(10, WEEK)
+    say(memory, "lobby", 0)
+    memory.forget(SAM)
+    for number in range(1000):
+        say(memory, "lobby", number / 1000, BEN)
+    assert lines(memory, "lobby", 1) == 64

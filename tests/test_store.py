@@ -1,0 +1,614 @@
+"""A real SQLite file: what is written is read again, wholly or not at all, and nobody else can read the words."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import cast
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bot.case import Case, Post, Recipient, view
+from bot.effects import (
+    Advice,
+    AdviseTarget,
+    AlertModerators,
+    Delivery,
+    Effect,
+    Outcome,
+    Ruling,
+    Target,
+    UpdateAlert,
+)
+from bot.sealing import Seal, one_time_seal
+from bot.store import Row, Store
+from classifiers.assessment import Evidence, Kind, Level, Marker
+from classifiers.conversation import Account
+from classifiers.errors import InputError
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+KAYLA, SAM, BEN = (Account("console", f"{name}-4711") for name in ("kayla", "sam", "ben"))
+WORDS = "pay or I send it to your family, naïve ☃"
+DONE = Delivery(Outcome.DELIVERED, detail="ok")
+
+
+def case_about(
+    account: Account = KAYLA, id: str = "c1", *targets: Account, space: str = "home", hours: float = 0
+) -> Case:
+    """A case with something in every field."""
+    return Case(
+        id=id,
+        space=space,
+        channel="lobby",
+        message_id="m1",
+        kind=Kind.THREAT,
+        about=account,
+        level=Level.ADVISE,
+        opened_at=NOON,
+        seen_at=NOON + timedelta(hours=hours),
+        locale="en-GB",
+        destination="mods",
+        crisis=True,
+        targets=tuple(Target(target, Advice.PENDING) for target in targets or (SAM,)),
+        evidence=(Evidence(Marker.SHARE_THREAT, "m1", 0.75, WORDS),),
+        post=Post("post-1"),
+        ruling=Ruling.CONFIRMED,
+    )
+
+
+def warning(case: Case, target: Account = SAM) -> AdviseTarget:
+    return AdviseTarget(case.id, case.space, target, case.kind, case.locale, case.crisis)
+
+
+def take(store: Store, now: float = 100.0, platform: str = "console") -> Row:
+    row = store.begin(platform, now)
+    assert row is not None
+    return row
+
+
+def taken(store: Store, now: float = 100.0) -> list[Effect]:
+    """Settle everything that is due and return it."""
+    found = []
+    while row := store.begin("console", now):
+        found.append(row.effect)
+        store.settle(row, DONE, now)
+    return found
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
+def rows(file: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def seal() -> Seal:
+    return one_time_seal()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "haven.db"
+
+
+@pytest.fixture
+def store(file: Path, seal: Seal) -> Iterator[Store]:
+    with closing(Store(file, seal)) as store:
+        yield store
+
+
+# Cases and people.
+
+
+def test_a_case_is_read_as_it_was_written_also_after_a_restart(store: Store, file: Path, seal: Seal) -> None:
+    case = case_about()
+    assert store.case_of("c1") is None
+    assert store.case("home", KAYLA, Kind.THREAT) is None
+    store.record(case, [], 1.0)
+    assert store.case_of("c1") == case
+    store.close()
+    with closing(Store(file, seal)) as again:
+        assert again.case_of("c1") == case
+        assert again.case("home", KAYLA, Kind.THREAT) == case
+        changed = replace(case, ruling=None, targets=(), post=None)
+        again.record(changed, [], 2.0)
+        assert again.case_of("c1") == changed
+
+
+def test_the_case_of_an_account_is_the_one_last_seen(store: Store) -> None:
+    for id, hours in (("old", 1.0), ("new", 30.5), ("older", 0.0)):
+        store.record(case_about(KAYLA, id, hours=hours), [], 1.0)
+    found = store.case("home", KAYLA, Kind.THREAT)
+    assert found
+    assert found.id == "new"
+
+
+@pytest.mark.parametrize(
+    ("space", "account", "kind"),
+    [
+        ("work", KAYLA, Kind.THREAT),
+        ("home", Account("elsewhere", KAYLA.id), Kind.THREAT),
+        ("home", BEN, Kind.THREAT),
+        ("home", SAM, Kind.THREAT),
+        ("home", KAYLA, Kind.DISCLOSURE),
+    ],
+)
+def test_cases_of_others_are_not_the_case(store: Store, space: str, account: Account, kind: Kind) -> None:
+    store.record(case_about(), [], 1.0)
+    assert store.case(space, account, kind) is None
+
+
+def test_the_spaces_are_those_with_cases(store: Store) -> None:
+    assert store.spaces() == []
+    for id, space in (("a", "work"), ("b", "home"), ("c", "work")):
+        store.record(case_about(KAYLA, id, space=space), [], 1.0)
+    assert store.spaces() == ["home", "work"]
+
+
+def test_what_a_person_chose_is_kept_and_can_be_changed(store: Store, file: Path, seal: Seal) -> None:
+    assert store.recipient(SAM) == Recipient(None, None)
+    for choice in (True, False):
+        store.choose(SAM, opted_in=choice)
+        assert store.recipient(SAM) == Recipient(opted_in=choice)
+    assert store.recipient(BEN) == store.recipient(Account("elsewhere", SAM.id)) == Recipient()
+    with closing(Store(file, seal)) as again:
+        assert again.recipient(SAM) == Recipient(opted_in=False)
+
+
+def test_a_recorded_warning_counts_at_once_beside_the_choice(store: Store) -> None:
+    store.choose(SAM, opted_in=True)
+    case = case_about(hours=2)
+    store.record(case, [warning(case)], 1.0)
+    assert store.recipient(SAM) == Recipient(opted_in=True, advised_at=case.seen_at)
+    store.choose(SAM, opted_in=False)
+    assert store.recipient(SAM) == Recipient(opted_in=False, advised_at=case.seen_at)
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.RETRY])
+def test_a_warning_that_did_not_arrive_does_not_count_as_one(store: Store, outcome: Outcome) -> None:
+    case = case_about()
+    store.choose(SAM, opted_in=True)
+    store.record(case, [warning(case)], 1.0)
+    store.settle(take(store), Delivery(outcome), 2.0)
+    arrived = outcome is Outcome.DELIVERED
+    assert store.recipient(SAM) == Recipient(opted_in=True, advised_at=case.seen_at if arrived else None)
+
+
+# What waits for delivery.
+
+
+def test_effects_are_taken_in_the_order_they_were_recorded_and_as_they_were(store: Store) -> None:
+    case = case_about()
+    effects: list[Effect] = [AlertModerators(view(case)), warning(case), UpdateAlert(view(case), "post-1")]
+    store.record(case, effects, 1.0)
+    for number, effect in enumerate(effects):
+        row = take(store)
+        assert (row.effect, row.case, row.attempts, row.created_at) == (effect, "c1", 1, 1.0)
+        assert store.next_due("console") == 1.0
+        store.settle(row, DONE, 2.0)
+        assert store.begin("console", 0.5) is None, number
+    assert store.begin("console", 100.0) is None
+    assert store.next_due("console") is None
+
+
+def test_nothing_is_taken_before_it_is_due(store: Store) -> None:
+    case = case_about()
+    store.record(case, [warning(case)], 50.0)
+    assert store.begin("console", 49.9) is None
+    assert take(store, 50.0).attempts == 1
+
+
+def test_an_attempt_is_counted_before_it_is_made(store: Store, file: Path, seal: Seal) -> None:
+    case = case_about()
+    store.record(case, [warning(case)], 1.0)
+    first = take(store)
+    store.close()
+    with closing(Store(file, seal)) as again:
+        assert take(again) == replace(first, attempts=2)
+
+
+def test_what_is_postponed_lets_others_pass(store: Store) -> None:
+    case = case_about()
+    store.record(case, [AlertModerators(view(case)), warning(case)], 1.0)
+    store.postpone(take(store), 60.0)
+    row = take(store, 59.0)
+    assert row.effect == warning(case)
+    store.settle(row, DONE, 59.0)
+    assert store.begin("console", 59.0) is None
+    assert store.next_due("console") == 60.0
+    assert take(store, 60.0).effect == AlertModerators(view(case))
+
+
+def test_each_platform_has_its_own_queue(store: Store) -> None:
+    elsewhere = case_about(Account("elsewhere", "x"), "c2", Account("elsewhere", "y"))
+    store.record(elsewhere, [AlertModerators(view(elsewhere))], 1.0)
+    assert store.begin("console", 100.0) is None
+    assert store.next_due("console") is None
+    assert take(store, platform="elsewhere").case == "c2"
+
+
+def test_a_newer_edit_replaces_a_waiting_one_and_nothing_else(store: Store) -> None:
+    case, other = case_about(), case_about(BEN, "c2")
+    alert, advice = AlertModerators(view(case)), warning(case)
+    edits = [UpdateAlert(replace(view(case), level=level), "post-1") for level in Level]
+    elsewhere = UpdateAlert(view(other), "post-2")
+    store.record(case, [alert, edits[0], advice], 1.0)
+    store.record(other, [elsewhere], 1.0)
+    store.record(case, [edits[1]], 2.0)
+    store.record(case, [edits[2]], 3.0)
+    assert taken(store) == [alert, advice, elsewhere, edits[2]]
+
+
+def test_a_newer_edit_also_replaces_one_that_waits_for_its_next_attempt(store: Store) -> None:
+    case = case_about()
+    old, new = (UpdateAlert(replace(view(case), crisis=crisis), "post-1") for crisis in (False, True))
+    store.record(case, [old], 1.0)
+    store.postpone(take(store), 60.0)
+    store.record(case, [new], 2.0)
+    assert taken(store, 1000.0) == [new]
+
+
+def test_an_edit_that_was_replaced_while_it_was_made_can_still_be_settled(store: Store) -> None:
+    case = case_about()
+    old, new = (UpdateAlert(replace(view(case), crisis=crisis), "post-1") for crisis in (False, True))
+    store.record(case, [old], 1.0)
+    row = take(store)
+    store.record(case, [new], 2.0)
+    store.postpone(row, 60.0)
+    store.settle(row, DONE, 2.0)
+    assert taken(store) == [new]
+
+
+def test_settling_erases_the_content_and_keeps_how_it_ended(store: Store, file: Path) -> None:
+    case = case_about()
+    store.record(case, [AlertModerators(view(case)), warning(case)], 1.0)
+    ((payload, *_), _) = rows(file, "SELECT payload FROM outbox ORDER BY id")
+    assert isinstance(payload, bytes)
+    store.settle(take(store), Delivery(Outcome.REFUSED, detail="no thanks"), 7.0)
+    settled, waiting = rows(file, "SELECT payload IS NULL, settled_at, outcome, detail FROM outbox ORDER BY id")
+    assert settled == (1, 7.0, "refused", "no thanks")
+    assert waiting == (0, None, None, None)
+    store.close()
+    assert payload not in bytes_of(file.parent)
+
+
+# Wholly or not at all.
+
+
+class Stop(Exception):  # noqa: N818 (nothing went wrong)
+    """Leaves a transaction."""
+
+
+def test_a_transaction_that_is_left_by_an_error_leaves_nothing(store: Store) -> None:
+    old, new = case_about(), case_about(BEN, "c2")
+    store.record(old, [warning(old)], 1.0)
+    row = take(store)
+
+    def interrupted() -> None:
+        with store.transaction():
+            store.settle(row, Delivery(Outcome.REFUSED), 2.0)
+            store.record(replace(old, ruling=None), [], 2.0)
+            store.record(new, [warning(new, BEN)], 2.0)
+            store.choose(BEN, opted_in=True)
+            raise Stop
+
+    with pytest.raises(Stop):
+        interrupted()
+    assert store.case_of("c1") == old
+    assert store.case_of("c2") is None
+    assert store.recipient(BEN) == Recipient()
+    assert store.recipient(SAM).advised_at == old.seen_at
+    assert take(store) == replace(row, attempts=2)
+    assert taken(store) == [warning(old)]
+
+
+def test_an_effect_that_cannot_be_written_keeps_the_case_from_being_written(store: Store) -> None:
+    case = case_about()
+    with pytest.raises(TypeError):
+        store.record(case, [warning(case), cast("Effect", object())], 1.0)
+    assert store.case_of("c1") is None
+    assert store.recipient(SAM) == Recipient()
+    assert store.next_due("console") is None
+
+
+def test_a_transaction_holds_what_it_has_read_against_other_programs(store: Store, file: Path, seal: Seal) -> None:
+    store.record(case_about(), [], 1.0)
+    with closing(Store(file, seal)) as other:
+        competing = threading.Thread(target=other.choose, args=(BEN,), kwargs={"opted_in": True})
+        with store.transaction():
+            before = store.case_of("c1")
+            assert before
+            competing.start()
+            competing.join(0.2)
+            store.record(replace(before, ruling=None), [], 2.0)
+        competing.join()
+        assert other.case_of("c1") == replace(case_about(), ruling=None)
+        assert store.recipient(BEN) == Recipient(opted_in=True)
+
+
+def test_threads_take_turns(store: Store) -> None:
+    store.record(case_about(KAYLA, "c1", hours=0), [], 1.0)
+
+    def count() -> None:
+        for _ in range(20):
+            with store.transaction():
+                case = store.case_of("c1")
+                assert case
+                store.record(replace(case, seen_at=case.seen_at + timedelta(hours=1)), [], 1.0)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    case = store.case_of("c1")
+    assert case
+    assert case.seen_at == NOON + timedelta(hours=80)
+
+
+# Nobody else can read the words.
+
+
+def test_the_files_do_not_hold_the_words(store: Store, tmp_path: Path) -> None:
+    case = case_about()
+    store.record(case, [AlertModerators(view(case)), UpdateAlert(view(case), "post-1")], 1.0)
+    assert store.case_of("c1") == case
+    open_wal = bytes_of(tmp_path)
+    assert (tmp_path / "haven.db-wal").stat().st_size > 0
+    store.close()
+    for held in (open_wal, bytes_of(tmp_path)):
+        assert b"c1" in held
+        for word in (WORDS, "your family", "naïve", "lobby", "mods", Marker.SHARE_THREAT, "confirmed"):
+            assert word.encode() not in held
+            assert word.encode("utf-16-le") not in held
+
+
+# Forgetting.
+
+
+def test_forgetting_a_sender_leaves_no_bytes_of_them(store: Store, file: Path) -> None:
+    case, other = case_about(), case_about(BEN, "c2")
+    store.choose(KAYLA, opted_in=False)
+    for one in (case, other):
+        store.record(one, [AlertModerators(view(one)), warning(one)], 1.0)
+    sealed = [row[0] for row in rows(file, "SELECT body FROM cases WHERE id = 'c1'")]
+    sealed += [row[0] for row in rows(file, "SELECT payload FROM outbox WHERE case_id = 'c1'")]
+    assert len(sealed) == 3
+    assert store.forget(KAYLA) == 1
+    held = bytes_of(file.parent)
+    assert KAYLA.id.encode() not in held
+    for content in sealed:
+        assert isinstance(content, bytes)
+        assert content not in held
+    assert store.case_of("c1") is None
+    assert store.recipient(KAYLA) == Recipient()
+    assert store.case_of("c2") == other
+    assert taken(store) == [AlertModerators(view(other)), warning(other)]
+
+
+def test_forgetting_a_target_leaves_the_case_about_the_sender_without_name_and_words(store: Store, file: Path) -> None:
+    case = case_about(KAYLA, "c1", SAM, BEN)
+    unrelated = case_about(KAYLA, "c2", BEN, space="work")
+    store.choose(SAM, opted_in=True)
+    store.record(case, [], 1.0)
+    store.record(unrelated, [], 1.0)
+    (body,) = rows(file, "SELECT body FROM cases WHERE id = 'c1'")[0]
+    assert store.forget(SAM) == 1
+    held = bytes_of(file.parent)
+    assert isinstance(body, bytes)
+    assert body not in held
+    assert SAM.id.encode() not in held
+    assert store.case_of("c1") == replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=())
+    assert store.case_of("c2") == unrelated
+    assert store.recipient(SAM) == Recipient()
+
+
+def test_forgetting_a_target_stops_their_warning_and_no_other(store: Store) -> None:
+    case = case_about(KAYLA, "c1", SAM, BEN)
+    waiting: list[Effect] = [
+        AlertModerators(view(case)),
+        warning(case, SAM),
+        warning(case, BEN),
+        UpdateAlert(view(case), "post-1"),
+    ]
+    store.record(case, waiting, 1.0)
+    store.forget(SAM)
+    shown = view(replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=()))
+    assert taken(store) == [AlertModerators(shown), warning(case, BEN), UpdateAlert(shown, "post-1")]
+
+
+def test_a_warning_that_is_settled_after_its_target_was_forgotten_leaves_no_trace(store: Store, file: Path) -> None:
+    case = case_about()
+    store.record(case, [warning(case)], 1.0)
+    row = take(store)
+    store.forget(SAM)
+    store.settle(row, Delivery(Outcome.REFUSED), 2.0)
+    store.close()
+    assert SAM.id.encode() not in bytes_of(file.parent)
+
+
+def test_forgetting_somebody_unknown_changes_nothing(store: Store) -> None:
+    store.record(case_about(), [], 1.0)
+    assert store.forget(Account("elsewhere", KAYLA.id)) == 0
+    assert store.forget(BEN) == 0
+    assert store.case_of("c1") == case_about()
+
+
+@pytest.mark.parametrize(
+    "cutoff",
+    [NOON + timedelta(hours=5), (NOON + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-11)))],
+    ids=["utc", "elsewhere"],
+)
+def test_old_cases_go_with_all_that_hangs_on_them(store: Store, file: Path, cutoff: datetime) -> None:
+    old, same_age, young = (
+        case_about(KAYLA, "old", hours=4.9),
+        case_about(KAYLA, "elsewhere", space="work", hours=4.9),
+        case_about(BEN, "young", hours=5),
+    )
+    for case in (old, same_age, young):
+        store.record(case, [warning(case)], 1.0)
+    assert store.purge("home", cutoff) == 1
+    assert [store.case_of(id) for id in ("old", "elsewhere", "young")] == [None, same_age, young]
+    assert taken(store) == [warning(same_age), warning(young)]
+    assert rows(file, "SELECT case_id FROM targets ORDER BY 1") == [("elsewhere",), ("young",)]
+    assert rows(file, "SELECT DISTINCT case_id FROM outbox ORDER BY 1") == [("elsewhere",), ("young",)]
+
+
+# Files that are not as they should be.
+
+
+def refusal(file: Path, seal: Seal) -> str:
+    """Return what is said when the file cannot be opened: one line that names it."""
+    with pytest.raises(InputError) as caught:
+        Store(file, seal)
+    said = str(caught.value)
+    assert said.startswith(f"{file}: ")
+    assert "\n" not in said
+    return said
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(store: Store, file: Path, seal: Seal) -> None:
+    store.close()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('haven', 'm999_future', 'now')"
+        )
+    before = file.read_bytes()
+    assert "newer version of Haven (m999_future)" in refusal(file, seal)
+    assert file.read_bytes() == before
+
+
+def test_another_key_is_refused_and_the_right_one_still_opens(store: Store, file: Path, seal: Seal) -> None:
+    store.record(case_about(), [], 1.0)
+    store.close()
+    assert "haven.key: this key does not open" in refusal(file, Seal(Fernet.generate_key(), "haven.key"))
+    with closing(Store(file, seal)) as again:
+        assert again.case_of("c1") == case_about()
+
+
+def test_an_altered_case_is_refused(store: Store, file: Path) -> None:
+    store.record(case_about(), [], 1.0)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE cases SET body = substr(body, 1, length(body) - 4) || 'AAAA'")
+    with pytest.raises(InputError, match="does not open"):
+        store.case_of("c1")
+
+
+@pytest.mark.parametrize("content", [b"Dear diary,\n" * 1000, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_what_is_no_database_is_refused_and_left_as_it_is(file: Path, seal: Seal, content: bytes) -> None:
+    file.write_bytes(content)
+    refusal(file, seal)
+    assert file.read_bytes() == content
+
+
+def test_a_torn_database_is_refused(store: Store, file: Path, seal: Seal) -> None:
+    store.record(case_about(), [], 1.0)
+    store.close()
+    file.write_bytes(file.read_bytes()[:5000])
+    refusal(file, seal)
+
+
+def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path, seal: Seal) -> None:
+    refusal(tmp_path, seal)
+    refusal(tmp_path / "nowhere" / "haven.db", seal)
+
+
+def test_the_database_of_another_program_is_refused(file: Path, seal: Seal) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE cases (id INTEGER PRIMARY KEY, colour TEXT)")
+    assert "cases" in refusal(file, seal)
+    assert rows(file, "SELECT name FROM sqlite_master WHERE name IN ('seal', 'outbox')") == []
+
+
+def test_an_empty_file_becomes_a_database(file: Path, seal: Seal) -> None:
+    file.touch()
+    with closing(Store(file, seal)) as store:
+        store.record(case_about(), [], 1.0)
+        assert store.case_of("c1") == case_about()
+
+
+def test_a_store_in_memory_leaves_no_file(tmp_path: Path, seal: Seal) -> None:
+    with closing(Store(None, seal)) as store:
+        store.record(case_about(), [], 1.0)
+        assert store.case_of("c1") == case_about()
+        assert store.forget(KAYLA) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_another_program_holds_is_waited_for_and_then_named(store: Store, file: Path) -> None:
+    case = case_about()
+    store.record(case, [warning(case)], 1.0)
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        letting_go = threading.Timer(0.2, holder.execute, ("COMMIT",))
+        letting_go.start()
+        store.record(case, [], 2.0)
+        letting_go.join()
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InputError, match=r"haven\.db: database is locked"):
+            store.record(replace(case, ruling=None), [], 3.0)
+        assert store.case_of("c1") == case
+        holder.execute("COMMIT")
+    store.record(replace(case, ruling=None), [], 4.0)
+    assert store.case_of("c1") == replace(case, ruling=None)
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from bot.sealing import KEY_VARIABLE, load_seal
+from bot.store import Store
+from classifiers.errors import InputError
+try:
+    Store(Path(sys.argv[1]), load_seal(Path("none"), {KEY_VARIABLE: sys.argv[2]}, create=False)).close()
+except InputError as error:
+    print(error)
+"""
+
+
+def as_somebody_without_rights() -> list[str]:
+    """What to put before a command so that file rights hold for it; nothing unless the tests run as root."""
+    if os.geteuid():
+        return []
+    if setpriv := shutil.which("setpriv"):
+        return [setpriv, "--bounding-set=-dac_override,-dac_read_search"]
+    pytest.skip("root ignores file rights, and there is no setpriv to give that up")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file rights of POSIX")
+@pytest.mark.parametrize("locked", ["haven.db", ".", "new.db"])
+def test_what_may_not_be_written_is_named_in_one_line(tmp_path: Path, locked: str) -> None:
+    key = Fernet.generate_key()
+    with closing(Store(tmp_path / "haven.db", Seal(key, "key"))) as store:
+        store.record(case_about(), [], 1.0)
+    file = tmp_path / ("new.db" if locked == "new.db" else "haven.db")
+    shut = tmp_path if locked != "haven.db" else file
+    rights = shut.stat().st_mode
+    shut.chmod(0o444 if shut == file else 0o555)
+    try:
+        ended = subprocess.run(
+            [*as_somebody_without_rights(), sys.executable, "-c", OPEN, str(file), key.decode()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        shut.chmod(rights)
+    assert ended.stderr == ""
+    assert ended.stdout.count("\n") == 1
+    assert ended.stdout.startswith(f"{file}: ")
+    assert re.search("readonly|unable to open", ended.stdout)
