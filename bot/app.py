@@ -8,9 +8,12 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +30,8 @@ from classifiers.classifier import Classifier
 
 log = logging.getLogger(__name__)
 _PURGE_EVERY = timedelta(hours=6)
+_POLICIES = 10_000
+_LINES_AHEAD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,10 @@ def composed(
     store: Store,
     platforms: Sequence[Platform],
     classifier: Classifier,
-    policy_of: Callable[[str], Policy] | None = None,
     clock: Callable[[], datetime] = now,
 ) -> Iterator[Haven]:
     """Join the parts and close the store at the end."""
-    policy_of = policy_of or config.policy_of
+    policy_of = lru_cache(maxsize=_POLICIES)(config.policy_of)
     memory = Memory(config.memory.max_conversations, timedelta(hours=config.memory.max_age_hours))
     guard = Guard(classifier, memory, store, policy_of, clock)
     try:
@@ -108,12 +112,12 @@ async def serve(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], N
 async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
     """Yield lines as they come, from a terminal, a pipe or a file, without blocking the loop."""
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    queue: asyncio.Queue[str | None] = asyncio.Queue(_LINES_AHEAD)
 
     def pump() -> None:
-        for line in iter(stream.readline, ""):
-            loop.call_soon_threadsafe(queue.put_nowait, line)
-        loop.call_soon_threadsafe(queue.put_nowait, None)
+        with suppress(RuntimeError, CancelledError):  # the loop has ended
+            for line in chain(iter(stream.readline, ""), (None,)):
+                asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
 
     threading.Thread(target=pump, daemon=True).start()
     while (line := await queue.get()) is not None:

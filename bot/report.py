@@ -114,7 +114,7 @@ def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iter
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror}") from None
     task = progress.add_task(visible(path.name), total=size)
-    with progress.wrap_file(stream, task_id=task) as wrapped:
+    with stream, progress.wrap_file(stream, task_id=task) as wrapped:
         try:
             for conversation in read(wrapped, str(path), format):
                 yield scanner.scan(conversation.id, conversation.entries)

@@ -22,7 +22,7 @@ _FRAME = re.compile(r"╭─ (?P<title>[^\n]+?) ─*╮\n(?P<body>(?:│[^\n]*�
 def environment() -> dict[str, str]:
     """The environment of a process that runs the checkout: nothing of Haven's own is set in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HAVEN_", "PYTHON", "COLUMNS"))}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict"}
+    return kept | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @pytest.fixture

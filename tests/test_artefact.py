@@ -100,7 +100,10 @@ def test_the_same_model_gives_the_same_bytes(saved: Path, tmp_path: Path) -> Non
 
 def test_a_loaded_model_is_saved_as_it_was(saved: Path, tmp_path: Path) -> None:
     model, manifest = load(saved)
-    assert save(model, tmp_path / "again", manifest.data_sha256, manifest.metrics) == manifest
+    again = tmp_path / "again"
+    assert save(model, again, manifest.data_sha256, manifest.metrics) == manifest
+    for name in (MODEL_FILE, MANIFEST_FILE):
+        assert (again / name).read_bytes() == (saved / name).read_bytes()
 
 
 def test_a_missing_folder_or_file_is_named(saved: Path, tmp_path: Path) -> None:

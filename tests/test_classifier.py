@@ -194,10 +194,10 @@ def test_an_assessment_explains_itself_even_when_it_finds_nothing() -> None:
 
 def test_evidence_is_the_strongest_line_of_each_marker_likeliest_first() -> None:
     padding = " so" * 5
-    found = threat("B: hello", f"A: pay{padding}", "A: pay", "A: pay again", f"A: post{padding}", "A: fine")
+    found = threat("B: hello", f"A: post{padding}", "A: post", "A: post again", f"A: pay{padding}", "A: fine")
     assert [(each.marker, each.message_id, each.excerpt) for each in found.evidence] == [
-        (Marker.PAYMENT_DEMAND, "2", "pay"),
-        (Marker.SHARE_THREAT, "4", f"post{padding}"),
+        (Marker.SHARE_THREAT, "2", "post"),
+        (Marker.PAYMENT_DEMAND, "4", f"pay{padding}"),
     ]
     assert [each.probability for each in found.evidence] == sorted(
         (each.probability for each in found.evidence), reverse=True

@@ -50,14 +50,15 @@ def said(*turns: str) -> tuple[Message, ...]:
 
 
 def labelled(kind: str, writer: str = "ann", lang: str = "en", messages: Sequence[Message] = ()) -> Labelled:
-    everything = frozenset(MARKERS) if kind == "sextortion" else frozenset[Marker]()
+    distress = frozenset({Marker.DISTRESS})
+    marked = {"sextortion": frozenset(MARKERS) - distress, "victim_disclosure": distress}
     return Labelled(
         id="",
         writer=writer,
         lang=lang,
         kind=kind,
         messages=tuple(messages) or said("A: words"),
-        markers=(everything,),
+        markers=(marked.get(kind, frozenset()),),
         offenders=frozenset({A}),
         targets=frozenset({B}),
     )
@@ -98,7 +99,7 @@ def by_hand(writer: str) -> list[HeldOut]:
         held("sextortion", 3, -6, writer=writer, marked=0.9),
         held("sextortion", 2, -6, writer=writer, marked=0.9, target=C),
         held("sextortion", 1, -6, writer=writer, marked=0.9, supported=False),
-        held("sextortion", -3, -6, writer=writer, marked=0.2),
+        held("sextortion", -0.25, -6, writer=writer, marked=0.2),
         *(
             held("hard_negative", -2 + at / 10, -5 + at / 10, writer=writer, marked=0.6 if at == 0 else 0.1)
             for at in range(20)
@@ -134,7 +135,7 @@ def test_what_is_alerted(found: dict[str, Table]) -> None:
 
 def test_how_well_scores_separate(found: dict[str, Table]) -> None:
     assert rows(found["How well scores separate"]) == {
-        "threat": ("english", "8", "40", "0.750", "0.75", "0.75", "0.75"),
+        "threat": ("english", "8", "40", "0.975", "0.75", "0.75", "1.00"),
         "disclosure": ("english", "4", "40", "0.625", "0.50", "0.50", "0.50"),
     }
 
@@ -147,7 +148,7 @@ def test_writer_by_writer(found: dict[str, Table]) -> None:
 def test_markers(found: dict[str, Table]) -> None:
     table = rows(found["Markers"])
     # Six of the eight are said at 0.9, then two that are not so at 0.6, then the other two at 0.2: 6/8 + 2/8 * 8/10.
-    assert table.pop("distress") == ("8", f"{8 / 54:.2f}", "0.00", "0.00")
+    assert table.pop("distress") == ("4", f"{4 / 54:.2f}", "0.00", "0.00")
     assert table == dict.fromkeys(
         [marker.replace("_", " ") for marker in MARKERS if marker is not Marker.DISTRESS],
         ("8", "0.95", "0.75", "0.75"),
@@ -162,7 +163,7 @@ def test_the_summary_has_the_same_numbers() -> None:
     assert summary(a_model(), SEEN) == {
         "writers": 2,
         "conversations": 54,
-        "threat auc english": 0.75,
+        "threat auc english": 0.975,
         "threat alerted sextortion": 0.5,
         "threat alerted hard_negative": 0.05,
         "threat alerted victim_disclosure": 0.0,
@@ -192,7 +193,9 @@ def test_a_table_in_markdown() -> None:
 
 def test_false_alerts_are_counted_by_account_per_100_000_messages(tmp_path: Path) -> None:
     talks = [["A: pay or i post it", "B: no", "A: pay", "A: post"], ["B: lovely", "A: is it"], [], ["C: me me me"]]
-    lines = [json.dumps({"messages": [{"from": turn[0], "text": turn[3:]} for turn in turns]}) for turns in talks]
+    turned: list[list[dict[str, object]]] = [[{"from": turn[0], "text": turn[3:]} for turn in turns] for turns in talks]
+    turned[0].append({"from": "A", "text": "so long ago", "t": 1e7})
+    lines = [json.dumps({"messages": messages}) for messages in turned]
     (tmp_path / "harbour.jsonl").write_text("\n".join(lines), encoding="utf-8")
     (tmp_path / "nobody.jsonl").write_text("", encoding="utf-8")
     alert = Thresholds(0.4, 0.4, 1.0)
@@ -204,9 +207,9 @@ def test_false_alerts_are_counted_by_account_per_100_000_messages(tmp_path: Path
     table = false_alerts(model, sorted(tmp_path.glob("*.jsonl")))
     assert table.columns[:3] == ("community", "conversations", "messages")
     assert table.columns[3:6] == ("low: threat", "low: disclosure", "low: advised")
-    one_of_seven = f"{1e5 / 7:.1f}"
+    one_of_eight = f"{1e5 / 8:.1f}"
     assert table.rows == (
-        ("harbour", "4", "7", "0.0", "0.0", "0.0", one_of_seven, "0.0", "0.0", one_of_seven, "0.0", one_of_seven),
+        ("harbour", "4", "8", "0.0", "0.0", "0.0", one_of_eight, "0.0", "0.0", one_of_eight, "0.0", one_of_eight),
         ("nobody", "0", "0", *["0.0"] * 9),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -259,6 +260,31 @@ def reader(**meanings: tuple[float, float]) -> Classifier:
         thresholds=dict.fromkeys(Kind, steps),
     )
     return Classifier(model)
+
+
+def test_a_notice_is_recorded_and_nobody_is_told(store: Store) -> None:
+    guard = guard_of(store, reader(word=(0.5, -2.0)))
+    guard.receive(says(["word"]))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert (case.level, case.targets, case.post) == (Level.NOTICE, (), None)
+    assert waiting(store) == []
+
+
+def test_two_programs_that_see_the_same_alert_once(store: Store, file: Path, seal: Seal) -> None:
+    with closing(Store(file, seal)) as elsewhere:
+        other = threading.Thread(target=guard_of(elsewhere, reader(word=(2.0, -2.0))).receive, args=(says(["word"]),))
+
+        def slow() -> datetime:
+            other.start()
+            other.join(0.3)
+            return NOON
+
+        guard = Guard(reader(word=(2.0, -2.0)), Memory(1, timedelta(1)), store, lambda _: Policy(), slow)
+        guard.receive(says(["word"]))
+        other.join()
+    kinds = [type(effect) for effect in waiting(store)]
+    assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
 
 
 @pytest.mark.parametrize(

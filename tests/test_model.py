@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -93,6 +94,11 @@ def test_no_line_is_too_loud_whatever_it_repeats(haven: Model) -> None:
         assert (abs(scores[ENGLISH + 1 :]) <= 2).all()
 
 
+def test_the_unlikeliest_markers_are_just_that(haven: Model) -> None:
+    certain = replace(haven, biases=np.where(np.arange(ENGLISH + 1) % 2, 1000, -1000).astype(np.float32))
+    assert certain.read_line(["pay"], "^")[:ENGLISH] == pytest.approx([0, 1] * 5)
+
+
 class Learned:
     """The tiny corpus as training sees it, and what was learned from it."""
 
@@ -166,9 +172,9 @@ def a_line(author: str, *, text: str = "words", at: datetime = NOW, **columns: f
 
 def test_own_lines_and_others_lines_count_in_their_own_columns_and_fade(haven: Model) -> None:
     mine = [a_line("A", mine=1.5, theirs=99), a_line("A", mine=1, at=NOW - timedelta(days=2))]
-    theirs = [a_line("B", theirs=-0.25, mine=99)]
+    theirs = [a_line("B", theirs=-0.25, mine=99), a_line("C", theirs=-4, at=NOW - timedelta(days=4))]
     total = haven.total(Kind.THREAT, Exchange(mine, theirs), NOW)
-    assert total - haven.constants[Kind.THREAT] == pytest.approx(1.5 + 0.5 - 0.25)
+    assert total - haven.constants[Kind.THREAT] == pytest.approx(1.5 + 0.5 - 0.25 - 1)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,12 @@ def rows(file: Path, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def sealed(file: Path, sql: str) -> list[bytes]:
+    found = [row[0] for row in rows(file, sql)]
+    assert found
+    return [content for content in found if isinstance(content, bytes)]
+
+
 @pytest.fixture
 def seal() -> Seal:
     return one_time_seal()
@@ -276,8 +282,7 @@ def test_an_edit_that_was_replaced_while_it_was_made_can_still_be_settled(store:
 def test_settling_erases_the_content_and_keeps_how_it_ended(store: Store, file: Path) -> None:
     case = case_about()
     store.record(case, [AlertModerators(view(case)), warning(case)], 1.0)
-    ((payload, *_), _) = rows(file, "SELECT payload FROM outbox ORDER BY id")
-    assert isinstance(payload, bytes)
+    (payload, _) = sealed(file, "SELECT payload FROM outbox ORDER BY id")
     store.settle(take(store), Delivery(Outcome.REFUSED, detail="no thanks"), 7.0)
     settled, waiting = rows(file, "SELECT payload IS NULL, settled_at, outcome, detail FROM outbox ORDER BY id")
     assert settled == (1, 7.0, "refused", "no thanks")
@@ -385,15 +390,13 @@ def test_forgetting_a_sender_leaves_no_bytes_of_them(store: Store, file: Path) -
     store.choose(KAYLA, opted_in=False)
     for one in (case, other):
         store.record(one, [AlertModerators(view(one)), warning(one)], 1.0)
-    sealed = [row[0] for row in rows(file, "SELECT body FROM cases WHERE id = 'c1'")]
-    sealed += [row[0] for row in rows(file, "SELECT payload FROM outbox WHERE case_id = 'c1'")]
-    assert len(sealed) == 3
+    contents = sealed(file, "SELECT body FROM cases WHERE id = 'c1'")
+    contents += sealed(file, "SELECT payload FROM outbox WHERE case_id = 'c1'")
+    assert len(contents) == 3
     assert store.forget(KAYLA) == 1
     held = bytes_of(file.parent)
     assert KAYLA.id.encode() not in held
-    for content in sealed:
-        assert isinstance(content, bytes)
-        assert content not in held
+    assert all(content not in held for content in contents)
     assert store.case_of("c1") is None
     assert store.recipient(KAYLA) == Recipient()
     assert store.case_of("c2") == other
@@ -406,10 +409,9 @@ def test_forgetting_a_target_leaves_the_case_about_the_sender_without_name_and_w
     store.choose(SAM, opted_in=True)
     store.record(case, [], 1.0)
     store.record(unrelated, [], 1.0)
-    (body,) = rows(file, "SELECT body FROM cases WHERE id = 'c1'")[0]
+    (body,) = sealed(file, "SELECT body FROM cases WHERE id = 'c1'")
     assert store.forget(SAM) == 1
     held = bytes_of(file.parent)
-    assert isinstance(body, bytes)
     assert body not in held
     assert SAM.id.encode() not in held
     assert store.case_of("c1") == replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=())
@@ -461,11 +463,14 @@ def test_old_cases_go_with_all_that_hangs_on_them(store: Store, file: Path, cuto
     )
     for case in (old, same_age, young):
         store.record(case, [warning(case)], 1.0)
+    bodies = sealed(file, "SELECT body FROM cases WHERE id = 'old'")
     assert store.purge("home", cutoff) == 1
     assert [store.case_of(id) for id in ("old", "elsewhere", "young")] == [None, same_age, young]
     assert taken(store) == [warning(same_age), warning(young)]
     assert rows(file, "SELECT case_id FROM targets ORDER BY 1") == [("elsewhere",), ("young",)]
     assert rows(file, "SELECT DISTINCT case_id FROM outbox ORDER BY 1") == [("elsewhere",), ("young",)]
+    store.close()
+    assert all(body not in bytes_of(file.parent) for body in bodies)
 
 
 # Files that are not as they should be.

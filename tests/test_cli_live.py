@@ -1,0 +1,272 @@
+"""`haven run` and `haven try`: lines in, private messages and alerts out, over real pipes."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from bot import advice
+from classifiers.assessment import Kind
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Frames = Callable[[str], list[tuple[str, str]]]
+Threat = Callable[[str, str], list[str]]
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e"
+
+
+class Talk:
+    """A process that is spoken to line by line; should it hang, it is ended after a minute."""
+
+    def __init__(self, command: str, folder: Path, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bot", command],
+            cwd=folder, env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.heard = ""
+        self._alarm = threading.Timer(60, self.process.kill)
+
+    def __enter__(self) -> Talk:
+        self._alarm.start()
+        self.process.__enter__()
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        self.process.kill()
+        self._alarm.cancel()
+        self.process.__exit__(*reason)
+
+    def say(self, *lines: str) -> None:
+        stream = _open(self.process.stdin)
+        stream.write("".join(f"{line}\n" for line in lines))
+        stream.flush()
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Listen until a line has the pattern."""
+        while line := _open(self.process.stdout).readline():
+            self.heard += line
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"{pattern!r} was not heard in:\n{self.heard}\n{self.errors()}")
+
+    def end(self) -> int:
+        """Stop speaking and listen to the end."""
+        _open(self.process.stdin).close()
+        self.heard += _open(self.process.stdout).read()
+        return self.process.wait(60)
+
+    def errors(self) -> str:
+        return _open(self.process.stderr).read()
+
+
+def _open(stream: IO[str] | None) -> IO[str]:
+    assert stream
+    return stream
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Talk]:
+    """`haven try` in an empty folder, which it has to leave empty, without a word on standard error."""
+    with Talk("try", tmp_path, environment) as talk:
+        yield talk
+        if not _open(talk.process.stdin).closed:
+            assert talk.end() == 0
+        assert (talk.process.returncode, talk.errors()) == (0, "")
+    assert not list(tmp_path.iterdir())
+
+
+def private(screen: list[tuple[str, str]]) -> list[str]:
+    """Return the titles of the warnings on a screen."""
+    return [title for title, _ in screen if "in private" in title]
+
+
+def settled(folder: Path) -> list[tuple[str, str | None]]:
+    """Return what was recorded, in order, with how it ended."""
+    with closing(sqlite3.connect(folder / "haven.db")) as connection:
+        return connection.execute("SELECT effect, outcome FROM outbox ORDER BY id").fetchall()
+
+
+def words(text: str) -> str:
+    return "".join(text.split())
+
+
+# Run.
+
+
+def test_run_warns_the_target_and_tells_the_moderators(
+    haven: Run, tmp_path: Path, frames: Frames, threat: Threat
+) -> None:
+    spoken = ["ann> anyone for pizza?", *threat("kayla", "sam"), "ben> me!", "not a line", "", "ann> /protect on"]
+    result = haven("run", said="\n".join(spoken))
+    assert result.returncode == 0
+    titles = [re.sub(r"case \w+", "case", title) for title, _ in frames(result.stdout)]
+    assert titles.count("to the moderators  ·  case") == 1
+    assert titles.count("to sam, in private  ·  case") == 1
+    assert {title for title in titles if "moderators" not in title} == {"to sam, in private  ·  case", "to ann"}
+    (warning,) = [body for title, body in frames(result.stdout) if title.startswith("to sam")]
+    assert words(warning) == words(advice.warning("en-GB", kind=Kind.THREAT, crisis=False).plain())
+    assert 'write "name> text"' in result.stdout
+    recorded = settled(tmp_path)
+    assert recorded[0] == ("AlertModerators", "delivered")
+    assert ("AdviseTarget", "delivered") in recorded
+    assert {outcome for _, outcome in recorded} == {"delivered"}
+
+
+@pytest.mark.parametrize(("mode", "alerts", "warnings"), [("observe", 0, 0), ("alert", 1, 0)])
+def test_run_keeps_to_the_mode_of_its_settings(
+    haven: Run, tmp_path: Path, frames: Frames, threat: Threat, mode: str, alerts: int, warnings: int
+) -> None:
+    (tmp_path / "haven.toml").write_text(f'[policy]\nmode = "{mode}"\n[log]\nlevel = "error"')
+    result = haven("run", said="\n".join(threat("kayla", "sam")))
+    assert (result.returncode, result.stderr) == (0, "")
+    shown = frames(result.stdout)
+    assert sum(title.startswith("to the moderators") and "edited" not in title for title, _ in shown) == alerts
+    assert len(private(shown)) == warnings
+    with closing(sqlite3.connect(tmp_path / "haven.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM cases").fetchone() == (1,)
+
+
+def test_run_knows_after_a_restart_what_it_did(haven: Run, tmp_path: Path, frames: Frames, threat: Threat) -> None:
+    said = "\n".join(threat("kayla", "sam"))
+    assert len(private(frames(haven("run", said=said).stdout))) == 1
+    recorded = settled(tmp_path)
+    again = frames(haven("run", said=said).stdout)
+    assert private(again) == []
+    assert all("the same alert, edited" in title for title, _ in again)
+    assert [effect for effect, _ in settled(tmp_path)[len(recorded) :]] == ["UpdateAlert"] * len(again)
+
+
+def test_no_word_of_the_chat_and_no_token_is_in_the_log_or_the_files(
+    haven: Run, tmp_path: Path, threat: Threat
+) -> None:
+    (tmp_path / "haven.toml").write_text('[log]\nlevel = "debug"')
+    result = haven("run", said="\n".join(threat("kayla", "sam")), HAVEN_TELEGRAM_TOKEN="s3cret")  # noqa: S106
+    assert "INFO bot.outbox: AlertModerators of case " in result.stderr
+    assert "a token for telegram is set" in result.stderr
+    files = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())
+    for said in ("s3cret", "nudes", "gift cards", "30 minutes", "please delete"):
+        assert said not in result.stderr
+        assert said not in files
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:surrogateescape"])
+def test_run_takes_what_is_not_text_and_what_is_very_long(haven: Run, threat: Threat, encoding: str) -> None:
+    odd = b"a> " + b"x" * 100_000 + b"\n\xff\xfe\x00> \xff\n" + b"y" * 100_000 + b"\n" + b" " * 100_000 + b"b>\n"
+    said = "\n".join(threat("kayla", "sam")).encode().replace(b"30 minutes", b"30 minutes \xff\xed\xa0\x80")
+    result = haven("run", said=odd + said, PYTHONIOENCODING=encoding)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "looks like sextortion by kayla" in result.stdout
+    assert "in private" in result.stdout
+    assert len(result.stdout) < 30_000
+
+
+def test_nothing_that_is_said_steers_the_terminal(haven: Run, threat: Threat) -> None:
+    spoken = [line.replace("kayla", f"kayla{ESCAPES}", 1) + ESCAPES for line in threat("kayla", "sam")]
+    result = haven("run", said="\n".join([*spoken, f"ann{ESCAPES}> /help", f"/confirm {ESCAPES}"]))
+    assert result.returncode == 0
+    assert "kayla�]0;pwned" in result.stdout
+    assert "to ann�]0;pwned" in result.stdout
+    assert not CONTROL.search(result.stdout + result.stderr)
+
+
+def test_a_database_that_breaks_under_a_run_ends_it_with_a_line(
+    tmp_path: Path, environment: dict[str, str], threat: Threat
+) -> None:
+    with Talk("run", tmp_path, environment) as talk:
+        talk.say("ann> /protect status")
+        talk.until("you have not chosen")
+        with closing(sqlite3.connect(tmp_path / "haven.db")) as connection, connection:
+            connection.execute("ALTER TABLE cases RENAME TO gone")
+        talk.say(*threat("kayla", "sam"))
+        assert talk.process.wait(30) == 1
+        assert talk.errors() == "haven: haven.db: no such table: cases\n"
+
+
+def test_what_nobody_read_is_delivered_at_the_next_start(
+    haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat
+) -> None:
+    with Talk("run", tmp_path, environment) as talk:
+        _open(talk.process.stdout).close()
+        talk.say(*threat("kayla", "sam"))
+        assert talk.process.wait(30) == 1
+        assert talk.errors() == ""
+    assert settled(tmp_path)[0] == ("AlertModerators", None)
+    shown = frames(haven("run").stdout)
+    assert shown[0][0].startswith("to the moderators")
+    assert {outcome for _, outcome in settled(tmp_path)} == {"delivered"}
+
+
+def test_a_moderator_can_have_a_target_warned_once(
+    tmp_path: Path, environment: dict[str, str], threat: Threat, frames: Frames
+) -> None:
+    (tmp_path / "haven.toml").write_text('[policy]\nadvice_by = "moderator"\n[log]\nlevel = "error"')
+    with Talk("run", tmp_path, environment) as talk:
+        talk.say(*threat("kayla", "sam"))
+        case = talk.until(r"to the moderators  ·  case (\w+)")[1]
+        talk.until("sam: waits for a moderator")
+        talk.say(f"/advise {case} kayla", f"/advise {case} sam", f"/advise {case} sam", "/advise 12345 sam")
+        talk.until("there is no case '12345'")
+        assert (talk.end(), talk.errors()) == (0, "")
+    assert private(frames(talk.heard)) == [f"to sam, in private  ·  case {case}"]
+    assert "sam: was warned in private" in talk.heard
+
+
+# Try.
+
+
+def test_a_ruling_is_shown_on_the_alert(rehearsal: Talk, threat: Threat) -> None:
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say(f"/confirm {case}")
+    rehearsal.until("ruled: confirmed")
+    rehearsal.say(f"/dismiss {case}")
+    rehearsal.until("ruled: not sextortion")
+    rehearsal.say("/confirm 12345")
+    rehearsal.until("there is no case '12345'")
+    rehearsal.say("/ban kayla")
+    rehearsal.until("moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME")
+
+
+def test_a_dismissed_case_stays_silent(rehearsal: Talk, threat: Threat, frames: Frames) -> None:
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say(f"/dismiss {case}")
+    rehearsal.until("ruled: not sextortion")
+    rehearsal.say(*threat("kayla", "tom"))
+    assert rehearsal.end() == 0
+    assert private(frames(rehearsal.heard)) == [f"to sam, in private  ·  case {case}"]
+    assert rehearsal.heard.count("ruled: not sextortion") == 1
+
+
+def test_who_wants_no_private_messages_gets_none(rehearsal: Talk, threat: Threat, frames: Frames) -> None:
+    rehearsal.say("sam> /protect off", "sam> /protect status")
+    rehearsal.until("Private warnings: off")
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to the moderators  ·  case (\w+)")[1]
+    rehearsal.until("sam: asked not to be written to")
+    rehearsal.say(f"/advise {case} sam", "sam> /protect on", "sam> /protect status")
+    rehearsal.until("Private warnings: on")
+    assert rehearsal.end() == 0
+    assert private(frames(rehearsal.heard)) == []
+
+
+def test_members_are_answered_in_private(rehearsal: Talk, frames: Frames) -> None:
+    rehearsal.say("ann> /help", "ann> /protect", "ann> /protect status", "/nothing")
+    rehearsal.until("moderators may say")
+    assert "members may say /help" in rehearsal.heard
+    assert "Private warnings: you have not chosen." in rehearsal.heard
+    ((title, body),) = frames(rehearsal.heard)
+    assert title == "to ann, in private"
+    assert words(body) == words(advice.help_page("en-GB").plain())
