@@ -52,7 +52,7 @@ def save(model: Model, folder: Path, data_sha256: str, metrics: Mapping[str, Any
         "terms": "\n".join(ordered),
         "weights": model.weights,
         "biases": model.biases,
-        "constants": {kind.value: value for kind, value in model.constants.items()},
+        "constants": {kind.value: model.constants[kind] for kind in Kind},
     }
     joblib.dump(content, buffer, compress=_COMPRESSION)
     manifest = Manifest(

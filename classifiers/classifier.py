@@ -33,12 +33,16 @@ class Classifier:
     def assess(
         self, conversation: Conversation, message: Message, sensitivity: Sensitivity
     ) -> tuple[Assessment, Assessment]:
-        """Take the message into the conversation; return how it reads as a threat and as a disclosure."""
+        """Take the message into the conversation; return how it reads as a threat and as a disclosure.
+
+        An edit is read with everything that stands in the channel by now.
+        """
         line, before = conversation.add(message, words(message.text))
         line.scores = self.model.read_line(line.words, before)
-        exchange = conversation.exchange(line.author, line)
+        latest = conversation.lines[-1]
+        exchange = conversation.exchange(line.author, latest)
         now = conversation.last_at
-        addressee = conversation.addressee(line.author, line)
+        addressee = conversation.addressee(line.author, latest)
         evidence = _evidence(exchange.mine)
         return (
             self._read(Kind.THREAT, message, exchange, evidence, sensitivity, now, line.author, addressee),

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,15 @@ def test_what_is_saved_comes_back(saved: Path) -> None:
 
 
 def test_the_same_model_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
+    model = a_model(terms=TERMS[::-1])
+    turned = replace(
+        model,
+        constants=dict(reversed(list(model.constants.items()))),
+        scales=dict(reversed(list(model.scales.items()))),
+        thresholds=dict(reversed(list(model.thresholds.items()))),
+    )
     again = tmp_path / "a" / "b"
-    save(a_model(terms=TERMS[::-1]), again, "data", {"auc": 0.9})
+    save(turned, again, "data", {"auc": 0.9})
     for name in (MODEL_FILE, MANIFEST_FILE):
         assert (again / name).read_bytes() == (saved / name).read_bytes()
 

@@ -26,7 +26,7 @@ ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e"
 
 
 class Talk:
-    """A process that is spoken to line by line; should it hang, it is ended after a minute."""
+    """A process that is spoken to line by line; should it hang, it is ended after half a minute."""
 
     def __init__(self, command: str, folder: Path, environment: dict[str, str]) -> None:
         self.process = subprocess.Popen(
@@ -35,7 +35,7 @@ class Talk:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.heard = ""
-        self._alarm = threading.Timer(60, self.process.kill)
+        self._alarm = threading.Timer(30, self.process.kill)
 
     def __enter__(self) -> Talk:
         self._alarm.start()

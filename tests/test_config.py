@@ -374,6 +374,7 @@ def test_what_is_no_key_is_refused_naming_where_it_came_from_and_not_the_key(tmp
 def test_another_key_and_altered_bytes_do_not_open_what_was_closed(tmp_path: Path) -> None:
     mine, other = (load_seal(tmp_path / name, {}, create=True) for name in ("mine", "other"))
     sealed = mine.close(b"words")
-    for seal, held in ((other, sealed), (mine, sealed[:-1]), (mine, b""), (mine, sealed[:20] + b"0" + sealed[21:])):
+    altered = sealed[:20] + (b"B" if sealed[20:21] == b"A" else b"A") + sealed[21:]
+    for seal, held in ((other, sealed), (mine, sealed[:-1]), (mine, b""), (mine, altered)):
         with pytest.raises(InputError, match="does not open"):
             seal.open(held)

@@ -27,8 +27,8 @@ NOWHERE = -99.0
 
 
 def a_model() -> Model:
-    """Return a model by hand: "pay" and "post" are clear markers and count as a threat, "me" does not."""
-    words = {"pay": Marker.PAYMENT_DEMAND, "post": Marker.SHARE_THREAT, "me": Marker.VICTIM_DISCLOSURE}
+    """Return a model by hand: "pay" and "hurry" are clear markers and count as a threat, "me" does not."""
+    words = {"pay": Marker.PAYMENT_DEMAND, "hurry": Marker.PRESSURE, "me": Marker.VICTIM_DISCLOSURE}
     weights = np.zeros((len(words), COLUMNS), dtype=np.float32)
     for row, marker in enumerate(words.values()):
         weights[row, MARKERS.index(marker)] = 9
@@ -192,7 +192,7 @@ def test_a_table_in_markdown() -> None:
 
 
 def test_false_alerts_are_counted_by_account_per_100_000_messages(tmp_path: Path) -> None:
-    talks = [["A: pay or i post it", "B: no", "A: pay", "A: post"], ["B: lovely", "A: is it"], [], ["C: me me me"]]
+    talks = [["A: pay and hurry up", "B: no", "A: pay", "A: hurry"], ["B: lovely", "A: is it"], [], ["C: me me me"]]
     turned: list[list[dict[str, object]]] = [[{"from": turn[0], "text": turn[3:]} for turn in turns] for turns in talks]
     turned[0].append({"from": "A", "text": "so long ago", "t": 1e7})
     lines = [json.dumps({"messages": messages}) for messages in turned]
@@ -254,7 +254,7 @@ def test_calibrating_leaves_the_rest_of_the_model_alone() -> None:
 
 def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support() -> None:
     model = a_model()
-    turns = said("B: hello", "A: pay", "A: post", "B: pay pay pay pay pay", "A: so")
+    turns = said("B: hello", "A: pay", "A: hurry", "B: pay pay pay pay pay", "A: so")
     found, lines = peaks(model, labelled("sextortion", messages=turns))
     threat = found[Kind.THREAT]
     mine = MINE[Kind.THREAT]
@@ -265,7 +265,7 @@ def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support()
     assert (threat.best.message_id, threat.best.sender, threat.best.target) == ("2", A, B)
     assert [(each.marker, each.excerpt) for each in threat.best.evidence] == [
         (Marker.PAYMENT_DEMAND, "pay"),
-        (Marker.SHARE_THREAT, "post"),
+        (Marker.PRESSURE, "hurry"),
     ]
     assert found[Kind.DISCLOSURE] == Peak(-1, NOWHERE, "english", None)
     assert len(lines) == len(turns)

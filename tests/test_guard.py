@@ -248,7 +248,7 @@ def reader(**meanings: tuple[float, float]) -> Classifier:
     for row, (threat, disclosure) in enumerate(meanings.values()):
         weights[row, MINE[Kind.THREAT]] = threat
         weights[row, MINE[Kind.DISCLOSURE]] = disclosure
-        for marker in (Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.VICTIM_DISCLOSURE):
+        for marker in (Marker.PAYMENT_DEMAND, Marker.PRESSURE, Marker.VICTIM_DISCLOSURE):
             weights[row, MARKERS.index(marker)] = 9
     steps = {sensitivity: dict.fromkeys(GROUPS, levels) for sensitivity, levels in STEPS.items()}
     model = Model(

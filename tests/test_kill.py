@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -65,14 +65,18 @@ class Life:
         self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
         self.process.stdin.flush()
 
-    def rows(self) -> list[Row]:
-        """Return all that is recorded now, seen through a connection that cannot write."""
+    def see(self, query: str, *values: str) -> list[Any]:
+        """Look into the database through a connection that cannot write; what is not there yet is empty."""
         try:
             if self._watch is None and self.database.with_name(f"{self.database.name}-wal").exists():
                 self._watch = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
-            return [Row(*row) for row in self._watch.execute(QUERY)] if self._watch else []
+            return self._watch.execute(query, values).fetchall() if self._watch else []
         except sqlite3.OperationalError:
             return []
+
+    def rows(self) -> list[Row]:
+        """Return all that is recorded now."""
+        return [Row(*row) for row in self.see(QUERY)]
 
     def new(self) -> list[Row]:
         """Return what this life recorded."""
@@ -279,12 +283,25 @@ def there(name: str) -> Callable[[Life], bool]:
     return lambda life: life.database.with_name(name).exists()
 
 
-@pytest.mark.parametrize("name", ["haven.key", "haven.db", "haven.db-journal", "haven.db-wal"])
+def table(name: str) -> Callable[[Life], bool]:
+    return lambda life: life.see("SELECT name FROM sqlite_master WHERE name = ?", name) != []
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [there("haven.key"), there("haven.db"), there("haven.db-wal"), table("_sqlite_migrations"), table("seal")],
+    ids=["key", "file", "log", "migrations", "tables"],
+)
 def test_a_kill_at_the_very_first_start_leaves_nothing_broken(
-    haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat, name: str
+    haven: Run,
+    tmp_path: Path,
+    environment: dict[str, str],
+    frames: Frames,
+    threat: Threat,
+    moment: Callable[[Life], bool],
 ) -> None:
     with life("run", folder=tmp_path, environment=environment) as one:
-        one.until(there(name))
+        one.until(moment)
         assert one.kill() == ""
     result = haven("run", said="\n".join(threat("kayla", "sam")))
     assert result.returncode == 0, result.stderr
@@ -320,6 +337,7 @@ def test_a_killed_demo_is_finished_by_the_next(
     left = held(tmp_path / "story.db")
     last = haven("demo", "--database", "story.db", "--pace", "0")
     assert (last.returncode, last.stderr) == (0, "")
+    assert ("left over from before" in last.stdout) == any(row.outcome is None for row in left)
     found = held(tmp_path / "story.db")
     assert [row[:3] for row in left if row.effect in SHOWN] == [row[:3] for row in found if row.effect in SHOWN][
         : len(left)

@@ -162,11 +162,21 @@ def test_a_threat_sums_higher_than_ordinary_chat(learned: Learned) -> None:
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def a_line(author: str, *, text: str = "words", at: datetime = NOW, **columns: float) -> Line:
-    scores = [0.0] * COLUMNS
-    names = {"english": ENGLISH, "mine": MINE[Kind.THREAT], "theirs": THEIRS[Kind.THREAT], "pay": 0}
-    for name, score in columns.items():
-        scores[names[name]] = score
+CLEAR = 0.9
+
+
+def a_line(
+    author: str,
+    *markers: Marker,
+    text: str = "words",
+    at: datetime = NOW,
+    mine: float = 0,
+    theirs: float = 0,
+    english: float = 0,
+) -> Line:
+    """Return a line with scores by hand, in which the markers are clear."""
+    scores = [CLEAR * (marker in markers) for marker in MARKERS] + [0.0] * (COLUMNS - ENGLISH)
+    scores[ENGLISH], scores[MINE[Kind.THREAT]], scores[THEIRS[Kind.THREAT]] = english, mine, theirs
     return Line("1", Account("test", author), text, at, (), text.split(), scores)
 
 
@@ -175,6 +185,42 @@ def test_own_lines_and_others_lines_count_in_their_own_columns_and_fade(haven: M
     theirs = [a_line("B", theirs=-0.25, mine=99), a_line("C", theirs=-4, at=NOW - timedelta(days=4))]
     total = haven.total(Kind.THREAT, Exchange(mine, theirs), NOW)
     assert total - haven.constants[Kind.THREAT] == pytest.approx(1.5 + 0.5 - 0.25 - 1)
+
+
+CLAIM, THREAT, DEMAND = Marker.IMAGE_CLAIM, Marker.CONTACTS_THREAT, Marker.COMPLIANCE_DEMAND
+
+
+def added(haven: Model, exchange: Exchange, kind: Kind = Kind.THREAT) -> float:
+    """Return what markers alone add to the sum."""
+    return haven.total(kind, exchange, NOW) - haven.constants[kind]
+
+
+def test_a_claim_a_threat_and_a_demand_in_clear_words_add_to_a_threat(haven: Model) -> None:
+    apart = Exchange([a_line("A", CLAIM), a_line("A", THREAT), a_line("A", DEMAND)], [])
+    at_once = Exchange([a_line("A", CLAIM, THREAT, DEMAND)], [])
+    assert added(haven, apart) == added(haven, at_once) > 1
+    assert added(haven, apart, Kind.DISCLOSURE) == 0
+    share_and_pay = a_line("A", Marker.SHARE_THREAT, Marker.PAYMENT_DEMAND)
+    assert added(haven, Exchange([share_and_pay], [])) == added(haven, apart)
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        pytest.param(Exchange([a_line("A", CLAIM), a_line("A", THREAT)], []), id="no demand"),
+        pytest.param(Exchange([a_line("A", CLAIM), a_line("A", DEMAND)], []), id="no threat"),
+        pytest.param(Exchange([a_line("A", THREAT), a_line("A", DEMAND)], []), id="no claim"),
+        pytest.param(Exchange([a_line("A", CLAIM, THREAT)], [a_line("B", DEMAND)]), id="a demand by another"),
+        pytest.param(Exchange([a_line("A", CLAIM, THREAT, DEMAND, text="")], []), id="nothing written"),
+        pytest.param(
+            Exchange([a_line("A", CLAIM, THREAT), a_line("A", DEMAND, at=NOW - timedelta(days=9))], []),
+            id="long ago",
+        ),
+        pytest.param(Exchange([], []), id="nobody"),
+    ],
+)
+def test_less_than_all_three_adds_nothing(haven: Model, exchange: Exchange) -> None:
+    assert added(haven, exchange) == 0
 
 
 @pytest.mark.parametrize(
@@ -190,8 +236,8 @@ def test_the_language_is_that_of_the_whole_exchange(haven: Model, english: list[
 
 def test_a_marker_of_an_empty_line_is_unlikely() -> None:
     assert MARKERS[0] is Marker.PAYMENT_DEMAND
-    assert marker_probability(a_line("A", pay=0.75), Marker.PAYMENT_DEMAND) == 0.75
-    assert marker_probability(a_line("A", pay=0.75, text=""), Marker.PAYMENT_DEMAND) == 0
+    assert marker_probability(a_line("A", Marker.PAYMENT_DEMAND), Marker.PAYMENT_DEMAND) == CLEAR
+    assert marker_probability(a_line("A", Marker.PAYMENT_DEMAND, text=""), Marker.PAYMENT_DEMAND) == 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -192,17 +193,19 @@ async def test_an_alert_that_somebody_deleted_is_posted_anew(store: Store, clock
     assert held.post == Post("post-4")
 
 
-async def test_a_case_that_is_erased_meanwhile_is_let_go(store: Store, clock: Clock) -> None:
+@pytest.mark.parametrize("returns", [False, True], ids=["for good", "and seen anew"])
+async def test_a_case_that_is_erased_meanwhile_is_let_go(store: Store, clock: Clock, returns: bool) -> None:
     recorded(store)
     platform = Stuck()
-    async with running(Outbox(store, [platform], clock)):
-        await platform.reached.wait()
-        store.forget(Account("console", "kayla"))
-        newer = recorded(store)
-        platform.let_go.set()
-    await Outbox(store, [platform], clock).drain()
-    assert names(platform)[1:] == ["AlertModerators", "AdviseTarget", "UpdateAlert"]
-    assert advice_now(store, newer) is Advice.DELIVERED
+    draining = asyncio.create_task(Outbox(store, [platform], clock).drain())
+    await platform.reached.wait()
+    store.forget(Account("console", "kayla"))
+    if returns:
+        recorded(store)
+    platform.let_go.set()
+    await draining
+    assert names(platform)[1:] == (["AlertModerators", "AdviseTarget", "UpdateAlert"] if returns else [])
+    assert store.next_due("console") is None
 
 
 # Again and again.
@@ -420,24 +423,20 @@ async def test_what_a_kill_left_unsettled_is_performed_again(
     assert names(platform) == ["AlertModerators"]
 
 
-async def test_a_follow_up_that_cannot_be_recorded_leaves_the_delivery_unsettled(
-    store: Store, clock: Clock, tmp_path: Path, seal: Seal
+async def test_a_delivery_is_settled_together_with_what_follows_or_not_at_all(
+    store: Store, clock: Clock, tmp_path: Path
 ) -> None:
     case = recorded(store)
-
-    class Closing(Scripted):
-        """A platform during whose work the database goes away."""
-
-        async def perform(self, effect: Effect) -> Delivery:
-            delivery = await super().perform(effect)
-            if isinstance(effect, AdviseTarget):
-                store.close()
-            return delivery
-
-    with pytest.raises(InputError):
-        await Outbox(store, [Closing()], clock).drain()
-    with closing(Store(tmp_path / "haven.db", seal)) as again:
-        assert advice_now(again, case) is Advice.PENDING
-        platform = Scripted()
-        await Outbox(again, [platform], clock).drain()
-        assert names(platform) == ["AdviseTarget", "UpdateAlert"]
+    with closing(sqlite3.connect(tmp_path / "haven.db")) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON outbox WHEN new.effect = 'UpdateAlert'"
+            " BEGIN SELECT raise(ABORT, 'disk is full'); END"
+        )
+    platform = Scripted()
+    with pytest.raises(InputError, match="disk is full"):
+        await Outbox(store, [platform], clock).drain()
+    assert advice_now(store, case) is Advice.PENDING
+    with closing(sqlite3.connect(tmp_path / "haven.db")) as connection, connection:
+        connection.execute("DROP TRIGGER full")
+    await Outbox(store, [platform], clock).drain()
+    assert names(platform) == ["AlertModerators", "AdviseTarget", "AdviseTarget", "UpdateAlert"]

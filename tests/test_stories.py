@@ -311,3 +311,11 @@ def test_an_edit_carries_the_id_of_what_it_replaces_and_time_goes_on() -> None:
     messages = list(messages_of(load_story(toml.encode(), "a.toml"), NAME, SPACE))
     assert [message.id for message in messages] == ["0", "1", "0"]
     assert [(message.sent_at - START).total_seconds() for message in messages] == [20, 25, 45]
+
+
+def test_a_turn_becomes_a_message_with_all_that_it_says() -> None:
+    toml = 'about = ""\nturns = [{ from = "A", text = "t", to = ["B"], quoted = "q", forwarded = true }]'
+    (message,) = messages_of(load_story(toml.encode(), "a.toml"), NAME, SPACE)
+    assert (message.author, message.to) == (Account(NAME, "A"), (Account(NAME, "B"),))
+    assert (message.text, message.quoted, message.forwarded) == ("t", "q", True)
+    assert (message.space, message.channel) == (SPACE, SPACE)

@@ -49,6 +49,11 @@ def alone(corpus: Corpus) -> Examples:
     return prepare(corpus, ordinary_conversations=0)
 
 
+@pytest.fixture(scope="module")
+def learned(examples: Examples) -> Model:
+    return fit(examples)
+
+
 def same(one: Model, other: Model) -> bool:
     return bool((one.weights == other.weights).all() and (one.biases == other.biases).all()) and (
         one.constants == other.constants
@@ -56,9 +61,9 @@ def same(one: Model, other: Model) -> bool:
 
 
 def test_the_same_data_give_the_same_file_in_another_process_too(
-    examples: Examples, tmp_path: Path, environment: dict[str, str]
+    learned: Model, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    manifest = save(fit(examples), tmp_path / "here", "", {})
+    manifest = save(learned, tmp_path / "here", "", {})
     run = subprocess.run(
         [sys.executable, "-c", TRAIN],
         capture_output=True,
@@ -70,11 +75,11 @@ def test_the_same_data_give_the_same_file_in_another_process_too(
     assert run.stdout.strip() == manifest.sha256
 
 
-def test_other_data_give_another_model(examples: Examples, alone: Examples) -> None:
-    assert not same(fit(alone), fit(examples))
+def test_other_data_give_another_model(learned: Model, alone: Examples) -> None:
+    assert not same(fit(alone), learned)
 
 
-def test_a_writer_that_is_left_out_teaches_nothing(examples: Examples) -> None:
+def test_a_writer_that_is_left_out_teaches_nothing(examples: Examples, learned: Model) -> None:
     def with_lies_of(writer: str) -> Examples:
         lines, windows = examples.line_writers == writer, examples.window_writers == writer
         return replace(
@@ -86,14 +91,14 @@ def test_a_writer_that_is_left_out_teaches_nothing(examples: Examples) -> None:
         )
 
     lying = with_lies_of("ben")
-    assert same(fit(lying, without="ben"), fit(examples, without="ben"))
-    assert not same(fit(lying), fit(examples))
-    assert not same(fit(lying, without="anna"), fit(examples, without="anna"))
-    assert not same(fit(examples, without="ben"), fit(examples))
+    without_ben = fit(examples, without="ben")
+    assert same(fit(lying, without="ben"), without_ben)
+    assert not same(fit(lying), learned)
+    assert not same(without_ben, learned)
 
 
-def test_nobody_is_left_out_by_default(examples: Examples) -> None:
-    assert same(fit(examples), fit(examples, without="somebody who never wrote"))
+def test_nobody_is_left_out_by_default(examples: Examples, learned: Model) -> None:
+    assert same(fit(examples, without="somebody who never wrote"), learned)
 
 
 def test_every_line_and_exchange_of_the_corpus_is_an_example_with_its_labels(
@@ -114,9 +119,7 @@ def test_every_line_and_exchange_of_the_corpus_is_an_example_with_its_labels(
     assert Counter(examples.window_writers[own].tolist()) == wrote
 
 
-def test_ordinary_chat_is_harmless_english_and_no_more_than_asked_for(
-    examples: Examples, alone: Examples
-) -> None:
+def test_ordinary_chat_is_harmless_english_and_no_more_than_asked_for(examples: Examples, alone: Examples) -> None:
     lines, windows = examples.line_writers == "", examples.window_writers == ""
     assert not examples.line_labels[lines][:, :ENGLISH].any()
     assert examples.line_labels[lines][:, ENGLISH].all()
