@@ -92,7 +92,8 @@ async def serve(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], N
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        with suppress(NotImplementedError):  # Windows ends the program itself
+            loop.add_signal_handler(number, stopping.set)
     try:
         async with asyncio.TaskGroup() as group:
             background = [

@@ -113,6 +113,8 @@ def decide(
     if now.ruling is Ruling.NOT_SEXTORTION:
         return now, ()
     now, advice = _advise(now, found, policy, recipient)
+    if before and found.target and now.crisis and not before.crisis:
+        advice = advice or _say_whom_to_call(now, found.target, recipient)
     if now.post is None and policy.mode >= Mode.ALERT and now.level >= Level.ALERT:
         now = replace(now, post=Post())
         return now, (AlertModerators(view(now)), *advice)
@@ -139,6 +141,24 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
             assert_never(effect)
 
 
+def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
+    """Fold a target's despair into the case: moderators see it, and a person warned before hears whom to call."""
+    if case.crisis or case.ruling is Ruling.NOT_SEXTORTION:
+        return case, ()
+    now = replace(case, crisis=True)
+    return now, (*_update(case, now), *_say_whom_to_call(now, account, recipient))
+
+
+def withheld(case: Case, effect: Effect, recipient: Recipient) -> Outcome | None:
+    """Return why a recorded warning is not to be sent any more, None while it is."""
+    if isinstance(effect, AdviseTarget):
+        if recipient.opted_in is False:
+            return Outcome.DECLINED
+        if case.ruling is Ruling.NOT_SEXTORTION:
+            return Outcome.WITHDRAWN
+    return None
+
+
 def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a moderator's judgement into the case and show it on the alert."""
     now = replace(case, ruling=ruling)
@@ -148,7 +168,7 @@ def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
 def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a moderator's wish to warn one target into the case; a choice of that person stands above it."""
     held = {target.account: target.advice for target in case.targets}
-    if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED):
+    if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
         return case, ()
     if recipient.opted_in is False:
         now = _with_advice(case, account, Advice.DECLINED)
@@ -180,6 +200,8 @@ _ADVICE_AFTER = {
     Outcome.DELIVERED: Advice.DELIVERED,
     Outcome.REFUSED: Advice.REFUSED,
     Outcome.UNREACHABLE: Advice.UNREACHABLE,
+    Outcome.DECLINED: Advice.DECLINED,
+    Outcome.WITHDRAWN: Advice.UNSURE,
     Outcome.GONE: Advice.FAILED,
     Outcome.FAILED: Advice.FAILED,
     Outcome.RETRY: Advice.PENDING,
@@ -243,6 +265,12 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
         advice = Advice.PENDING
     case = _with_advice(case, found.target, advice)
     return case, (_warning(case, found.target),) if advice is Advice.PENDING else ()
+
+
+def _say_whom_to_call(case: Case, account: Account, recipient: Recipient) -> tuple[Effect, ...]:
+    """Write once more to somebody who was warned before despair showed; it shows once in a case."""
+    warned = any(t.account == account and t.advice in (Advice.PENDING, Advice.DELIVERED) for t in case.targets)
+    return (_warning(case, account),) if warned and recipient.opted_in is not False else ()
 
 
 def _warning(case: Case, account: Account) -> AdviseTarget:

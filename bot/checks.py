@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.app import open_seal, open_store
 from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
+from bot.sealing import KEY_VARIABLE
 from classifiers.artefact import bundled, load
 
 
@@ -26,10 +27,12 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     model, manifest = load(model_folder)
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database
+    if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
+        open_seal(config, folder, environment, create=False)
+        yield "key: in order"
     if not database.exists():
         yield f"database: {database} is made at the first start, and its key {config.store.key_file}"
         return
-    open_seal(config, folder, environment, create=False)
     store = open_store(config, folder, environment)
     yield f"database: {database}, cases in {len(store.spaces())} spaces"
     store.close()

@@ -44,6 +44,11 @@ def _refuse(ctx: click.Context, why: str) -> NoReturn:
     ctx.exit(1)
 
 
+def _printable(argument: str) -> str:
+    """Replace what the command line held that is no text."""
+    return argument.encode("utf-8", "replace").decode()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="haven")
 def main() -> None:
@@ -85,13 +90,13 @@ def run(config_file: Path | None) -> None:
 @main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
 @click.option("--format", "format", type=click.Choice(_FORMATS), default="auto", show_default=True)
-@click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), default="normal", show_default=True)
+@click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), help="Default: as in the settings, else normal.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per conversation on standard output.")
 @_config
 def scan(
     paths: tuple[Path, ...],
     format: str,
-    sensitivity: str,
+    sensitivity: str | None,
     as_json: bool,
     config_file: Path | None,
 ) -> None:
@@ -101,6 +106,7 @@ def scan(
     from bot.report import scan_all
 
     config, folder = load_config(config_file)
+    sensitivity = sensitivity or config.policy.sensitivity
     if not scan_all(paths, format, sensitivity, open_classifier(config, folder), as_json=as_json):
         sys.exit(1)
 
@@ -160,7 +166,7 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
     if not (folder / settings.store.database).exists():
         raise InputError(f"{folder / settings.store.database}: there is no database")
     store = open_store(settings, folder, os.environ)
-    erased = store.forget(Account(platform, account))
+    erased = store.forget(Account(_printable(platform), _printable(account)))
     store.close()
     click.echo(f"erased; {erased} cases lost content")
 

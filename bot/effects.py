@@ -98,6 +98,8 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    DECLINED = "declined"  # the person has said no since
+    WITHDRAWN = "withdrawn"  # the case has been ruled out since
     GONE = "gone"  # the alert to edit no longer exists
     FAILED = "failed"
     RETRY = "retry"

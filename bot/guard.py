@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.case import Case, Policy, Recipient, advise, decide, rule
+from bot.case import Case, Policy, Recipient, advise, decide, despair, rule
 from bot.effects import Effect, Ruling
 from bot.memory import Memory
 from bot.store import Store
@@ -51,8 +51,16 @@ class Guard:
         return self._act(case_id, lambda case: rule(case, ruling))
 
     def advise(self, case_id: str, account: Account) -> Case:
-        """Record a moderator's wish that the target be warned; InputError when there is no such case."""
-        return self._act(case_id, lambda case: advise(case, account, self._store.recipient(account)))
+        """Record a moderator's wish that the target be warned; InputError when there is nothing to send."""
+
+        def fold(case: Case) -> tuple[Case, tuple[Effect, ...]]:
+            now, effects = advise(case, account, self._store.recipient(account))
+            if now == case:
+                held = {target.account: target.advice for target in case.targets}
+                raise InputError(f"nothing to send to {account.id!r}: {held.get(account, 'not a target of this case')}")
+            return now, effects
+
+        return self._act(case_id, fold)
 
     def forget(self, account: Account) -> int:
         """Erase everything about an account, here and in the database; return how many cases lost content."""
@@ -61,26 +69,50 @@ class Guard:
 
     def _receive(self, message: Message) -> Iterable[Decision]:
         policy = self._policy_of(message.space)
-        conversation = self._memory.conversation(message.space, message.channel, message.sent_at)
-        for found in _weighed(*self._classifier.assess(conversation, message, policy.sensitivity)):
+        now = min(message.sent_at, self._clock())
+        conversation = self._memory.conversation(message.space, message.channel, now)
+        threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity)
+        for found in one_reading(threat, disclosure):
             about = found.sender or found.target
             if not found.level or about is None:
                 yield Decision(found, None, ())
                 continue
             with self._store.transaction():
-                if found.kind is Kind.DISCLOSURE and self._accused(found.space, about):
-                    found = replace(found, level=Level.NOTICE)
+                found = self._without_accused(found, policy)
                 before = self._store.case(found.space, about, found.kind)
                 recipient = self._store.recipient(found.target) if found.target else Recipient()
                 case, effects = decide(before, found, policy, recipient)
                 if case and case != before:
                     self._store.record(case, effects, self._clock().timestamp())
             yield Decision(found, case, effects)
+        if disclosure.crisis:
+            yield from self._despair(message, disclosure, policy)
 
-    def _accused(self, space: str, account: Account) -> bool:
-        """Return whether moderators have been told that the account threatens somebody, and did not deny it."""
-        case = self._store.case(space, account, Kind.THREAT)
-        return case is not None and case.level >= Level.ALERT and case.ruling is not Ruling.NOT_SEXTORTION
+    def _despair(self, message: Message, found: Assessment, policy: Policy) -> Iterable[Decision]:
+        """Fold despair into every case that is aimed at its author, however little else the message says."""
+        with self._store.transaction():
+            recipient = self._store.recipient(message.author)
+            for before in self._store.cases_aimed_at(message.space, message.author):
+                if message.sent_at - before.seen_at <= policy.incident_gap:
+                    case, effects = despair(before, message.author, recipient)
+                    if case != before:
+                        self._store.record(case, effects, self._clock().timestamp())
+                        yield Decision(found, case, effects)
+
+    def _without_accused(self, found: Assessment, policy: Policy) -> Assessment:
+        """Hold back what would write to, or plead for, an account that is itself held to threaten somebody."""
+        if found.target is None:
+            return found
+        case = self._store.case(found.space, found.target, Kind.THREAT)
+        if (
+            case is None
+            or case.level < Level.ALERT
+            or case.ruling is Ruling.NOT_SEXTORTION
+            or found.at - case.seen_at > policy.incident_gap
+        ):
+            return found
+        highest = Level.NOTICE if found.kind is Kind.DISCLOSURE else Level.ALERT
+        return replace(found, level=min(found.level, highest))
 
     def _act(self, case_id: str, fold: Callable[[Case], tuple[Case, tuple[Effect, ...]]]) -> Case:
         with self._store.transaction():
@@ -92,11 +124,13 @@ class Guard:
         return case
 
 
-def _weighed(threat: Assessment, disclosure: Assessment) -> tuple[Assessment, Assessment]:
-    """Where both kinds are seen in one speaker's lines, hold the less likely at a notice."""
-    if threat.level and disclosure.level:
-        if threat.score >= disclosure.score:
+def one_reading(threat: Assessment, disclosure: Assessment) -> tuple[Assessment, Assessment]:
+    """Where both kinds are seen in one speaker's lines, let the likelier stand and never write to a likely sender."""
+    if not (threat.level and disclosure.level):
+        return threat, disclosure
+    if threat.score >= disclosure.score:
+        if threat.level >= Level.ALERT:
             disclosure = replace(disclosure, level=Level.NOTICE)
-        else:
-            threat = replace(threat, level=Level.NOTICE)
-    return threat, disclosure
+    elif disclosure.level >= Level.ALERT:
+        threat = replace(threat, level=Level.NOTICE)
+    return threat, replace(disclosure, level=min(disclosure.level, Level.ALERT))

@@ -23,6 +23,7 @@ class Memory:
         conversation = self._conversations.get(key)
         if conversation is None or now - conversation.last_at > self._max_age:
             conversation = self._conversations[key] = Conversation(now)
+        conversation.last_at = max(conversation.last_at, now)
         self._conversations.move_to_end(key)
         self._expire(now)
         return conversation

@@ -9,15 +9,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from bot.case import after
-from bot.effects import Delivery, Outcome, Platform
+from bot.case import after, withheld
+from bot.effects import AdviseTarget, Delivery, Outcome, Platform
 from bot.store import Row, Store
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
-GIVE_UP_AFTER = 24 * 3600.0
+MOST_ATTEMPTS = 100  # about a day, at the longest wait
 _ATTEMPT_SECONDS = 30.0
 
 
@@ -65,9 +65,16 @@ class Outbox:
         row = await asyncio.to_thread(self._store.begin, platform.name, self._now())
         if row is None:
             return False
-        delivery = await self._attempt(platform, row)
+        delivery = await asyncio.to_thread(self._withheld, row) or await self._attempt(platform, row)
         await asyncio.to_thread(self._finish, row, delivery)
         return True
+
+    def _withheld(self, row: Row) -> Delivery | None:
+        if not isinstance(row.effect, AdviseTarget):
+            return None
+        case = self._store.case_of(row.case)
+        outcome = withheld(case, row.effect, self._store.recipient(row.effect.target)) if case else Outcome.WITHDRAWN
+        return Delivery(outcome) if outcome else None
 
     async def _attempt(self, platform: Platform, row: Row) -> Delivery:
         try:
@@ -81,7 +88,7 @@ class Outbox:
         now = self._now()
         name = type(row.effect).__name__
         if delivery.outcome is Outcome.RETRY:
-            if now - row.created_at < GIVE_UP_AFTER:
+            if row.attempts < MOST_ATTEMPTS:
                 due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
                 log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
                 self._store.postpone(row, due)

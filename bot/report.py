@@ -117,7 +117,10 @@ def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iter
     with stream, progress.wrap_file(stream, task_id=task) as wrapped:
         try:
             for conversation in read(wrapped, str(path), format):
-                yield scanner.scan(conversation.id, conversation.entries)
+                report, fault = scanner.scan(conversation.id, conversation.entries)
+                yield report
+                if fault:
+                    raise fault
         except OSError as error:
             raise InputError(f"{path}: cannot read: {error.strerror}") from None
         finally:

@@ -17,6 +17,7 @@ from bot.store import Store
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account
+from classifiers.errors import InputError
 
 _CHANNELS = 8
 VERDICTS = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "disclosure"}
@@ -80,24 +81,27 @@ class Scanner:
     def __init__(self, classifier: Classifier, sensitivity: Sensitivity) -> None:
         self._classifier = classifier
         self._policy = Policy(sensitivity=sensitivity)
-        self._store = Store(None, one_time_seal())
 
-    def scan(self, conversation: str, entries: Iterable[Entry]) -> Report:
-        """Read a conversation to its end in bounded memory and report on it."""
+    def scan(self, conversation: str, entries: Iterable[Entry]) -> tuple[Report, InputError | None]:
+        """Read a conversation to its end or its first fault, in bounded memory, and report on what was read."""
         report = Report(conversation)
         reading = _Reading(report)
         memory = Memory(max_conversations=_CHANNELS, max_age=timedelta(days=7))
-        guard = Guard(self._classifier, memory, self._store, lambda _: self._policy, now)
-        for entry in entries:
-            reading.open(entry)
-            for decision in guard.receive([entry.message]):
-                reading.take(decision)
-            report.messages += 1
+        store = Store(None, one_time_seal())
+        guard = Guard(self._classifier, memory, store, lambda _: self._policy, now)
+        fault = None
+        try:
+            for entry in entries:
+                reading.open(entry)
+                for decision in guard.receive([entry.message]):
+                    reading.take(decision)
+                report.messages += 1
+        except InputError as error:
+            fault = error
+        finally:
+            store.close()
         reading.close()
-        if report.kind:
-            self._store.close()
-            self._store = Store(None, one_time_seal())
-        return report
+        return report, fault
 
 
 class _Reading:

@@ -59,13 +59,12 @@ def m001_initial(db: Database) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recorded effect that waits to be delivered; times are seconds since the epoch."""
+    """One recorded effect that waits to be delivered; `attempts` counts the one being made."""
 
     id: int
     case: str
     effect: Effect
     attempts: int
-    created_at: float
 
 
 class Store:
@@ -76,6 +75,8 @@ class Store:
         self._seal = seal
         self._lock = RLock()
         with self._reported():
+            if path:
+                path.touch(mode=0o600)
             connection = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
             self._db = Database(connection, execute_plugins=False)
             try:
@@ -112,6 +113,15 @@ class Store:
         """Return the case with this id."""
         return self._one_case("id = ?", (id,))
 
+    def cases_aimed_at(self, space: str, account: Account) -> list[Case]:
+        """Return the cases of a space that have the account among their targets."""
+        rows = self._query(
+            "SELECT body FROM cases JOIN targets ON cases.id = targets.case_id"
+            " WHERE cases.space = ? AND targets.platform = ? AND targets.account = ? ORDER BY seen_at",
+            (space, account.platform, account.id),
+        )
+        return [msgspec.json.decode(self._seal.open(body), type=Case) for (body,) in rows]
+
     def recipient(self, account: Account) -> Recipient:
         """Return what the person chose and when they were last written to."""
         rows = self._query(
@@ -141,7 +151,7 @@ class Store:
                         (case.id, UpdateAlert.__name__),
                     )
                 if isinstance(effect, AdviseTarget):
-                    self._upsert_recipient(effect.target, advised_at=case.seen_at.isoformat())
+                    self._upsert_recipient(effect.target, advised_at=case.seen_at.astimezone(UTC).isoformat())
                 self._db.table("outbox").insert(
                     {
                         "case_id": case.id,
@@ -157,15 +167,15 @@ class Store:
         """Return the next effect that is due on the platform and count the attempt before it is made."""
         with self.transaction():
             rows = self._query(
-                "SELECT id, case_id, effect, payload, attempts, created_at FROM outbox"
+                "SELECT id, case_id, effect, payload, attempts FROM outbox"
                 " WHERE platform = ? AND settled_at IS NULL AND due_at <= ? ORDER BY due_at, id LIMIT 1",
                 (platform, now),
             )
             if not rows:
                 return None
-            id, case, name, payload, attempts, created_at = rows[0]
+            id, case, name, payload, attempts = rows[0]
             self._db.conn.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (id,))
-        return Row(id=id, case=case, effect=self._opened(name, payload), attempts=attempts + 1, created_at=created_at)
+        return Row(id=id, case=case, effect=self._opened(name, payload), attempts=attempts + 1)
 
     def postpone(self, row: Row, due_at: float) -> None:
         """Let the effect wait until then."""
@@ -195,7 +205,8 @@ class Store:
     def forget(self, account: Account) -> int:
         """Erase everything about the account; return how many cases lost content.
 
-        Cases about it go; in cases aimed at it, it is no longer named and no words are left.
+        Cases about it go; in cases aimed at it, it is no longer named and no words are left. Its choice
+        about warnings stays, so that it stays respected.
         """
         key = (account.platform, account.id)
         with self.transaction():
@@ -208,16 +219,18 @@ class Store:
                     self._write_case(case)
                     self._redact_waiting(case, account)
                     gone += 1
-            self._db.conn.execute("DELETE FROM recipients WHERE platform = ? AND account = ?", key)
+            self._db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
+            self._drop_empty_recipients()
         self._vacuum()
         return gone
 
     def purge(self, space: str, before: datetime) -> int:
-        """Erase the cases of a space that were last seen before then, with all that hangs on them."""
+        """Erase the cases of a space last seen before then with all that hangs on them, and when people were warned."""
+        limit = before.astimezone(UTC).isoformat()
         with self.transaction():
-            return self._db.conn.execute(
-                "DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, before.astimezone(UTC).isoformat())
-            ).rowcount
+            self._db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE advised_at < ?", (limit,))
+            self._drop_empty_recipients()
+            return self._db.conn.execute("DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, limit)).rowcount
 
     def spaces(self) -> list[str]:
         """Return the spaces that have cases."""
@@ -230,6 +243,9 @@ class Store:
         self._refuse_newer()
         migrations.apply(self._db)
         self._check_seal()
+
+    def _drop_empty_recipients(self) -> None:
+        self._db.conn.execute("DELETE FROM recipients WHERE advised_at IS NULL AND opted_in IS NULL")
 
     def _redact_waiting(self, case: Case, account: Account) -> None:
         """Drop the waiting warning to the account; waiting alerts say no more than the case does."""

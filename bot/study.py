@@ -34,7 +34,9 @@ def evaluate(data: Path, real: Path | None, card: Path | None, jobs: int | None)
     """Print how writers fare that the model has not seen, and false alerts of the bundled model in real chat."""
     console = Console(stderr=True)
     model, manifest = load(bundled())
-    corpus, _, seen = _held_out(data, jobs, console)
+    corpus, examples, seen = _held_out(data, jobs, console)
+    if examples.sha256 != manifest.data_sha256:
+        raise InputError(f"{data}: not what the model in {bundled()} was trained on; run haven train first")
     found = tables(model, seen)
     if real is not None:
         files = sorted(real.glob("*.jsonl"))

@@ -79,10 +79,10 @@ def peaks(model: Model, labelled: Labelled) -> tuple[dict[Kind, Peak], list[Sequ
         assessments = classifier.assess(conversation, message, Sensitivity.NORMAL)
         line = conversation.lines[-1]
         scores.append(line.scores)
-        exchange = conversation.exchange(line.author, line)
+        exchange = conversation.exchange(line.author)
         group = model.group(exchange)
         for kind, assessment in zip(Kind, assessments, strict=True):
-            total = model.total(kind, exchange, conversation.last_at)
+            total = model.total(kind, exchange, line.at)
             peak = found[kind]
             if total > peak.highest:
                 peak = replace(peak, highest=total, group=group)

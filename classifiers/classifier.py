@@ -6,6 +6,7 @@ from datetime import datetime
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
+from classifiers.despair import shows_despair
 from classifiers.exchange import Conversation, Exchange, Line
 from classifiers.model import MARKERS, Model, marker_probability
 from classifiers.normalise import words
@@ -21,7 +22,8 @@ COERCIVE = (
 _MENTIONED = 0.05
 _SECOND_MARKER = 0.15
 _DISCLOSURE = 0.1
-_DESPAIR = 0.5
+_DESPAIR = 0.7
+_DISTRESS = MARKERS.index(Marker.DISTRESS)
 
 
 class Classifier:
@@ -39,10 +41,11 @@ class Classifier:
         """
         line, before = conversation.add(message, words(message.text))
         line.scores = self.model.read_line(line.words, before)
-        latest = conversation.lines[-1]
-        exchange = conversation.exchange(line.author, latest)
-        now = conversation.last_at
-        addressee = conversation.addressee(line.author, latest)
+        if shows_despair(line.words):
+            line.scores[_DISTRESS] = 1.0
+        exchange = conversation.exchange(line.author)
+        now = conversation.lines[-1].at
+        addressee = conversation.addressee(line.author, _coercion)
         evidence = _evidence(exchange.mine)
         return (
             self._read(Kind.THREAT, message, exchange, evidence, sensitivity, now, line.author, addressee),
@@ -91,6 +94,12 @@ def _evidence(lines: list[Line]) -> tuple[Evidence, ...]:
         if line and line.scores[column] >= _MENTIONED:
             found.append(Evidence(marker, line.message_id, line.scores[column], line.excerpt))
     return tuple(sorted(found, key=lambda evidence: -evidence.probability))
+
+
+def _coercion(line: Line) -> float:
+    """Return how clearly a line coerces, 0 for one that hardly does."""
+    most = max(marker_probability(line, marker) for marker in COERCIVE)
+    return most if most >= _SECOND_MARKER else 0.0
 
 
 def _supports(kind: Kind, evidence: tuple[Evidence, ...]) -> bool:

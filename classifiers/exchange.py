@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ EXCHANGE = 14
 HALF_LIFE = timedelta(days=2)
 _EXCERPT = 200
 _SAME_BREATH = timedelta(minutes=2)
-_ADDRESSED, _NEIGHBOUR = 3, 1
+_NAMED, _ALSO_NAMED, _NAMED_BEFORE, _BESIDE, _ANSWERS = 3.0, 1.5, 2.0, 1.0, 0.5
+_LEAD = 1.25
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ class Line:
     at: datetime
     to: tuple[Account, ...]
     words: list[str]
-    scores: Sequence[float] = ()
+    scores: list[float] = field(default_factory=list)
 
 
 class Exchange(NamedTuple):
@@ -53,7 +54,6 @@ class Conversation:
         """
         excerpt = "" if message.forwarded else message.text[:_EXCERPT]
         line = Line(message.id, message.author, excerpt, message.sent_at, message.to, words if excerpt else [])
-        self.last_at = max(self.last_at, message.sent_at)
         position = next((i for i, known in enumerate(self.lines) if known.message_id == message.id), None)
         if position is None:
             self.lines.append(line)
@@ -74,13 +74,13 @@ class Conversation:
         kept = [line for line in self.lines if line.author != account]
         self.lines = deque(kept, maxlen=RING)
 
-    def exchange(self, speaker: Account, until: Line) -> Exchange:
-        """Return the last 14 lines, up to `until`, that the speaker wrote or that were written to them.
+    def exchange(self, speaker: Account) -> Exchange:
+        """Return the last 14 lines that the speaker wrote or that were written to them.
 
         In a channel of two everything is; among more, what answers or names the speaker, and what
         stands next to their lines and names nobody.
         """
-        lines = self._until(until)
+        lines = list(self.lines)
         just_two = len({line.author for line in lines}) <= 2
         mine: list[Line] = []
         theirs: list[Line] = []
@@ -94,27 +94,45 @@ class Conversation:
                 break
         return Exchange(mine, theirs)
 
-    def addressee(self, speaker: Account, until: Line) -> Account | None:
-        """Return whom the speaker's lines are aimed at: whom they name, else who speaks around them."""
-        votes: Counter[Account] = Counter()
-        lines = self._until(until)
-        for i, line in enumerate(lines):
-            if line.author == speaker:
-                votes.update(dict.fromkeys(line.to, _ADDRESSED))
-                if i and lines[i - 1].author != speaker and not line.to:
-                    votes[lines[i - 1].author] += _NEIGHBOUR
-            elif speaker in line.to:
-                votes[line.author] += _ADDRESSED
-            elif not line.to and i and lines[i - 1].author == speaker:
-                votes[line.author] += _NEIGHBOUR
-        votes.pop(speaker, None)
-        return max(votes, key=lambda account: (votes[account], account)) if votes else None
+    def addressee(self, speaker: Account, weight: Callable[[Line], float]) -> Account | None:
+        """Return whom the speaker's lines are aimed at, None when nobody clearly leads.
 
-    def _until(self, line: Line) -> list[Line]:
+        Only lines with a `weight` above 0 vote: for whom they name, the first named most; when they
+        name nobody, for whom the speaker named last and for who wrote just before. Who answers the
+        speaker gains a little. In a channel of two it is the other one, unless somebody else is named;
+        among more, standing next to a line is not enough.
+        """
+        votes: dict[Account, float] = defaultdict(float)
+        named: tuple[Account, ...] = ()
         lines = list(self.lines)
-        while lines[-1] is not line:
-            lines.pop()
-        return lines
+        others = {line.author for line in lines} - {speaker}
+        pointed_at = others if len(others) == 1 else set()
+        for i, line in enumerate(lines):
+            before = lines[i - 1] if i else None
+            if line.author == speaker:
+                named = line.to or named
+                counts = weight(line)
+                pointed_at.update(line.to)
+                for rank, account in enumerate(line.to):
+                    votes[account] += counts * (_NAMED if rank == 0 else _ALSO_NAMED)
+                if not line.to:
+                    for account in named[:1]:
+                        votes[account] += counts * _NAMED_BEFORE
+                    if before and before.author != speaker:
+                        votes[before.author] += counts * _BESIDE
+            elif speaker in line.to:
+                votes[line.author] += _ANSWERS
+                pointed_at.add(line.author)
+            elif not line.to and before and before.author == speaker and weight(before):
+                votes[line.author] += weight(before) * _BESIDE
+        if len(others) == 1:
+            votes[next(iter(others))] += _BESIDE
+        ranked = sorted(
+            ((vote, account) for account, vote in votes.items() if account != speaker and vote), reverse=True
+        )
+        if not ranked or (len(ranked) > 1 and ranked[0][0] < _LEAD * ranked[1][0]):
+            return None
+        return ranked[0][1] if ranked[0][1] in pointed_at else None
 
 
 def fading(line: Line, now: datetime) -> float:

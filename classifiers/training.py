@@ -99,11 +99,9 @@ class _Collector:
             self.window_writers.append(writer)
             for kind, label in window_labels[position].items():
                 self.window_labels[kind].append(label)
-            exchange = conversation.exchange(line.author, line)
+            exchange = conversation.exchange(line.author)
             for side, part in (("mine", exchange.mine), ("theirs", exchange.theirs)):
-                self._cells[side] += [
-                    (row, first + int(known.message_id), fading(known, conversation.last_at)) for known in part
-                ]
+                self._cells[side] += [(row, first + int(known.message_id), fading(known, line.at)) for known in part]
 
     def side(self, side: str) -> sparse.csr_matrix:
         """Return which lines stand on that side of each exchange."""

@@ -226,25 +226,18 @@ def test_a_moderator_can_have_a_target_warned_once(
 # Try.
 
 
-def test_a_ruling_is_shown_on_the_alert(rehearsal: Talk, threat: Threat) -> None:
+def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
+    rehearsal: Talk, threat: Threat, frames: Frames
+) -> None:
     rehearsal.say(*threat("kayla", "sam"))
     case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
     rehearsal.say(f"/confirm {case}")
     rehearsal.until("ruled: confirmed")
     rehearsal.say(f"/dismiss {case}")
     rehearsal.until("ruled: not sextortion")
-    rehearsal.say("/confirm 12345")
+    rehearsal.say(*threat("kayla", "tom"), "/confirm 12345", "/ban kayla")
     rehearsal.until("there is no case '12345'")
-    rehearsal.say("/ban kayla")
     rehearsal.until("moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME")
-
-
-def test_a_dismissed_case_stays_silent(rehearsal: Talk, threat: Threat, frames: Frames) -> None:
-    rehearsal.say(*threat("kayla", "sam"))
-    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
-    rehearsal.say(f"/dismiss {case}")
-    rehearsal.until("ruled: not sextortion")
-    rehearsal.say(*threat("kayla", "tom"))
     assert rehearsal.end() == 0
     assert private(frames(rehearsal.heard)) == [f"to sam, in private  ·  case {case}"]
     assert rehearsal.heard.count("ruled: not sextortion") == 1

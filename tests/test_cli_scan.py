@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from classifiers.artefact import MANIFEST_FILE, bundled
 from classifiers.assessment import Marker
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -107,15 +108,19 @@ def test_no_conversation_leaks_into_the_next(invoke: Invoke, tmp_path: Path, thr
     assert last["first_advice"] is None
 
 
-def test_sensitivity_moves_the_alert(invoke: Invoke, tmp_path: Path, threatened: Spoken) -> None:
-    (tmp_path / "a.jsonl").write_text("".join(transcript(threatened[:end]) for end in range(1, len(threatened) + 1)))
-    heights = []
-    for sensitivity in ("low", "normal", "high"):
-        found = objects(invoke("scan", "--json", "--sensitivity", sensitivity, "a.jsonl"))
-        heights.append([LEVELS.index(one["level"]) for one in found])
-    low, normal, high = heights
-    assert all(a <= b <= c for a, b, c in zip(low, normal, high, strict=True))
-    assert low != high
+def test_the_sensitivity_chooses_the_thresholds(invoke: Invoke, tmp_path: Path, threatened: Spoken) -> None:
+    shutil.copytree(bundled(), tmp_path / "model")
+    manifest = json.loads((tmp_path / "model" / MANIFEST_FILE).read_text(encoding="utf-8"))
+    for group in manifest["thresholds"]["threat"]["low"]:
+        manifest["thresholds"]["threat"]["low"][group] = [0.0, 2.0, 2.0]
+        manifest["thresholds"]["threat"]["high"][group] = [0.0, 0.0, 2.0]
+    (tmp_path / "model" / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
+    (tmp_path / "haven.toml").write_text('[model]\nfolder = "model"')
+    (tmp_path / "a.jsonl").write_text(transcript(threatened))
+    for option, level in (("low", "notice"), ("normal", "advise"), ("high", "alert")):
+        (one,) = objects(invoke("scan", "--json", "--sensitivity", option, "a.jsonl"))
+        assert one["level"] == level
+    assert objects(invoke("scan", "--json", "a.jsonl"))[0]["level"] == "advise"
 
 
 def test_the_exports_of_a_folder_are_scanned_in_order(invoke: Invoke, tmp_path: Path) -> None:
@@ -245,13 +250,15 @@ def test_a_scan_for_people_says_who_when_and_why(invoke: Invoke, tmp_path: Path,
     assert "good" not in shown
 
 
-def test_nothing_in_an_export_steers_the_terminal(haven: Run, tmp_path: Path, threatened: Spoken) -> None:
+def test_nothing_in_an_export_steers_the_terminal(
+    haven: Run, invoke: Invoke, tmp_path: Path, threatened: Spoken
+) -> None:
     spoken = [(name + ESCAPES, text + ESCAPES) for name, text in threatened]
     (tmp_path / f"a{ESCAPES}.jsonl").write_text(transcript(spoken, id=f"chat{ESCAPES}"))
     (tmp_path / f"b{ESCAPES}.jsonl").write_text("prose")
     names = [path.name for path in sorted(tmp_path.iterdir())]
-    plain = haven("scan", *names)
-    assert plain.returncode == 1
+    plain = invoke("scan", *names)
+    assert plain.exit_code == 1
     assert "by kayla�]0;pwned��[2J�31m�, towards sam�]0" in " ".join(plain.stdout.split())
     assert "b�]0;pwned" in plain.stderr
     assert not CONTROL.search(plain.stdout + plain.stderr)

@@ -101,7 +101,7 @@ class Life:
         while not moment(self):
             assert self.process.poll() is None, f"ended with {self.process.returncode} before its moment"
             assert time.monotonic() < self.started + PATIENCE, f"the moment did not come: {self.rows()}"
-            time.sleep(0.0005)
+            time.sleep(0.001)
 
     def kill(self) -> str:
         """End the process without warning and return what it printed."""
@@ -289,8 +289,8 @@ def table(name: str) -> Callable[[Life], bool]:
 
 @pytest.mark.parametrize(
     "moment",
-    [there("haven.key"), there("haven.db"), there("haven.db-wal"), table("_sqlite_migrations"), table("seal")],
-    ids=["key", "file", "log", "migrations", "tables"],
+    [there("haven.key"), there("haven.db"), table("_sqlite_migrations"), table("seal")],
+    ids=["key", "file", "migrations", "tables"],
 )
 def test_a_kill_at_the_very_first_start_leaves_nothing_broken(
     haven: Run,
@@ -312,15 +312,13 @@ def test_a_kill_at_the_very_first_start_leaves_nothing_broken(
 @pytest.mark.parametrize(
     ("moment", "pages"),
     [
-        (printed("you stopped answering me"), None),
         (waiting("AlertModerators"), None),
         (stuck, 1),
         (waiting("AdviseTarget"), None),
         (printed("to Sam, in private"), None),
-        (stuck, 2),
         (printed("yes and a pump"), None),
     ],
-    ids=["before", "alert", "page 1", "warning", "warned", "page 2", "after"],
+    ids=["alert", "full pipe", "warning", "warned", "after"],
 )
 def test_a_killed_demo_is_finished_by_the_next(
     haven: Run,
@@ -352,12 +350,11 @@ def test_a_killed_demo_is_finished_by_the_next(
     [
         (signal.SIGTERM, stuck, 0),
         (signal.SIGTERM, stuck, 1),
-        (signal.SIGTERM, recorded(1), None),
         (signal.SIGTERM, settled(3), None),
         (signal.SIGINT, stuck, 2),
         (signal.SIGINT, recorded(2), None),
     ],
-    ids=["TERM-stuck", "TERM-page 1", "TERM-alert", "TERM-settled", "INT-page 2", "INT-recorded"],
+    ids=["TERM-full pipe", "TERM-a page later", "TERM-settled", "INT-full pipe", "INT-recorded"],
 )
 def test_a_signal_ends_a_run_with_everything_delivered_once(
     tmp_path: Path,

@@ -37,7 +37,7 @@ from classifiers.errors import InputError
 
 NAME = "console"
 _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTALL)
-_MENTION = re.compile(r"@(\w+)")
+_MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PRIVACY = (
     "Haven reads messages in memory and forgets them. When somebody is threatened it keeps a case with a few short"
