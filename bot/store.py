@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +76,8 @@ class Store:
         self._lock = RLock()
         with self._reported():
             if path:
-                path.touch(mode=0o600)
+                with suppress(OSError):  # SQLite says it better
+                    path.touch(mode=0o600)
             connection = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
             self._db = Database(connection, execute_plugins=False)
             try:

@@ -7,20 +7,22 @@ import re
 _PHRASES = (
     # English
     r"kill(ing)? (my ?self|me ?self)",
-    r"kms",
+    r"(?<!0 )kms",
     r"end(ing)? (my life|it all|my own life)",
     r"tak(e|ing) my (own )?life",
     r"(want|wanna|going|gonna|rather|wish i could|ready) (to )?(die|be dead)",
     r"wish i (was|were) dead",
     r"suicid\w*",
-    r"(dont|do not|cant|cannot) (want to |wanna )?(live|be alive|go on living)( anymore| any more)?",
-    r"(dont|do not) (want to|wanna) (be here|exist|wake up)( anymore| any more)?",
+    r"(don ?t|do not) (want to|wanna) (live|be alive|go on living)",
+    r"(can ?t|cannot) (go on living|(live|go on) (like this|this way|with this|with myself|any ?more))",
+    r"(don ?t|do not) (want to|wanna) (be here|exist|wake up)",
     r"better off (dead|without me)",
     r"(hurt|harm|cut)(ing|ting)? my ?self",
     r"no reason to (live|go on)",
     r"(my )?life is over",
     # French, Spanish, Portuguese, Italian
-    r"me (tuer|suicider|foutre en l air)",
+    r"me (suicider|foutre en l air)",
+    r"(?<!va )(?<!vont )me tuer",
     r"envie de (mourir|crever)",
     r"veux (plus vivre|mourir|crever)",
     r"en finir avec la vie",
@@ -36,7 +38,8 @@ _PHRASES = (
     r"mi (ammazzo|uccido|tolgo la vita)",
     r"non voglio pi[uù] vivere",
     # German, Dutch, Polish, Turkish, Romanian
-    r"(mich|mir) (umbringen|umbringe|das leben nehmen)",
+    r"(?<!wird )(?<!werden )mich umbringen",
+    r"(mich umbringe|mir das leben nehmen)",
     r"will (nicht mehr leben|sterben)",
     r"(bring|bringe) mich um",
     r"selbstmord",
@@ -65,9 +68,9 @@ _PHRASES = (
 )
 _DESPAIR = re.compile(rf"(?<!\w)(?:{'|'.join(_PHRASES)})(?!\w)")
 
-_APOSTROPHE = re.compile(" ['’`] ")
+_APOSTROPHE = re.compile(r"\s*['’‘`ʼ]\s*")
 
 
 def shows_despair(words: list[str]) -> bool:
     """Return whether a line in normal form speaks of suicide or self-harm; it may be in jest, a person decides."""
-    return _DESPAIR.search(_APOSTROPHE.sub("", " ".join(words))) is not None
+    return _DESPAIR.search(_APOSTROPHE.sub(" ", " ".join(words))) is not None

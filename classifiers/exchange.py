@@ -106,7 +106,7 @@ class Conversation:
         named: tuple[Account, ...] = ()
         lines = list(self.lines)
         others = {line.author for line in lines} - {speaker}
-        pointed_at = others if len(others) == 1 else set()
+        pointed_at = set(others) if len(others) == 1 else set()
         for i, line in enumerate(lines):
             before = lines[i - 1] if i else None
             if line.author == speaker:

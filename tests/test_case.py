@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from bot.case import AdviceBy, Case, Mode, Policy, Post, Recipient, advise, after, decide, rule, view
+from bot.case import AdviceBy, Case, Mode, Policy, Post, Recipient, advise, after, decide, despair, rule, view, withheld
 from bot.effects import (
     Advice,
     AdviseTarget,
@@ -29,6 +29,7 @@ SENDER, SAM, BEN = (Account("console", name) for name in ("kayla", "Sam", "Ben")
 USUAL = Policy()
 NOBODY_YET = Recipient()
 NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
+WARNED = (Advice.PENDING, Advice.DELIVERED)
 ALERTED = Delivery(Outcome.DELIVERED, reference="post-1")
 
 
@@ -74,6 +75,10 @@ def posted(level: Level = Level.ADVISE) -> Case:
     opened, effects = decided(None, threat(level))
     assert isinstance(effects[0], AlertModerators)
     return after(opened, effects[0], ALERTED)[0]
+
+
+def crisis_warning(case: Case) -> AdviseTarget:
+    return AdviseTarget(case.id, "home", SAM, Kind.THREAT, "en-GB", crisis=True)
 
 
 def advice_of(case: Case) -> dict[Account, Advice]:
@@ -325,11 +330,69 @@ def test_a_crisis_is_told_in_the_alert_and_in_the_warning() -> None:
     assert (case.crisis, alert.alert.crisis, warning.crisis) == (True, True, True)
 
 
-def test_a_later_crisis_edits_the_alert_and_stays() -> None:
-    case, effects = decided(posted(), threat(Level.NOTICE, hours=1, crisis=True))
+@pytest.mark.parametrize(("advice", "opted_in"), list(product(Advice, (None, True, False))))
+def test_a_later_crisis_edits_the_alert_and_is_told_to_who_was_warned(advice: Advice, opted_in: bool | None) -> None:
+    person = Recipient(opted_in=opted_in, advised_at=NOON)
+    case, effects = decided(with_advice(advice), threat(Level.NOTICE, hours=1, crisis=True), recipient=person)
+    told = advice in WARNED and opted_in is not False
+    assert case.crisis
+    assert advice_of(case) == {SAM: advice}
+    assert effects == (UpdateAlert(view(case), "post-1"), *([crisis_warning(case)] if told else []))
+
+
+def test_a_crisis_is_told_once_and_stays() -> None:
+    case, effects = decided(posted(), threat(hours=1, crisis=True))
+    assert effects == (UpdateAlert(view(case), "post-1"), crisis_warning(case))
+    for hours, crisis in ((2, True), (3, False)):
+        case, effects = decided(case, threat(hours=hours, crisis=crisis))
+        assert (case.crisis, effects) == (True, ())
+    assert despair(case, SAM, NOBODY_YET) == (case, ())
+
+
+def test_who_is_first_warned_in_a_crisis_gets_one_warning() -> None:
+    case, effects = decided(posted(level=Level.ALERT), threat(hours=1, crisis=True))
+    assert effects == (UpdateAlert(view(case), "post-1"), crisis_warning(case))
+    assert advice_of(case) == {SAM: Advice.PENDING}
+
+
+def test_a_crisis_at_nobody_in_particular_warns_nobody() -> None:
+    case, effects = decided(posted(), threat(Level.ALERT, target=None, hours=1, crisis=True))
     assert effects == (UpdateAlert(view(case), "post-1"),)
-    case, effects = decided(case, threat(hours=2, crisis=False))
-    assert (case.crisis, effects) == (True, ())
+
+
+@pytest.mark.parametrize(("advice", "opted_in"), list(product(Advice, (None, True, False))))
+def test_despair_makes_a_crisis_which_is_told_once_to_who_was_warned(advice: Advice, opted_in: bool | None) -> None:
+    before, person = with_advice(advice), Recipient(opted_in=opted_in, advised_at=NOON)
+    case, effects = despair(before, SAM, person)
+    told = advice in WARNED and opted_in is not False
+    assert case == replace(before, crisis=True)
+    assert effects == (UpdateAlert(view(case), "post-1"), *([crisis_warning(case)] if told else []))
+    assert despair(case, SAM, person) == (case, ())
+    assert decided(case, threat(Level.NOTICE, hours=1, crisis=True), recipient=person)[1] == ()
+
+
+@pytest.mark.parametrize("post", [None, Post()])
+def test_despair_before_an_alert_is_posted_waits_for_it(post: Post | None) -> None:
+    before = replace(posted(), post=post)
+    case, effects = despair(before, SAM, NOBODY_YET)
+    assert case.crisis
+    assert effects == (crisis_warning(case),)
+    if post:
+        _, effects = after(case, AlertModerators(view(before)), ALERTED)
+        assert effects == (UpdateAlert(view(case), "post-1"),)
+
+
+def test_despair_in_a_case_that_was_ruled_out_has_no_effect() -> None:
+    case, _ = rule(posted(), Ruling.NOT_SEXTORTION)
+    assert despair(case, SAM, NOBODY_YET) == (case, ())
+    case, _ = rule(posted(), Ruling.CONFIRMED)
+    assert despair(case, SAM, NOBODY_YET)[0].crisis
+
+
+def test_only_who_despairs_hears_whom_to_call() -> None:
+    case, _ = decided(posted(), threat(hours=1, target=BEN))
+    case, effects = despair(case, BEN, NOBODY_YET)
+    assert [effect.target for effect in effects if isinstance(effect, AdviseTarget)] == [BEN]
 
 
 def test_the_view_tells_all_that_moderators_need_and_no_times() -> None:
@@ -354,6 +417,8 @@ def warning_of(case: Case) -> AdviseTarget:
         (Outcome.DELIVERED, Advice.DELIVERED),
         (Outcome.REFUSED, Advice.REFUSED),
         (Outcome.UNREACHABLE, Advice.UNREACHABLE),
+        (Outcome.DECLINED, Advice.DECLINED),
+        (Outcome.WITHDRAWN, Advice.UNSURE),
         (Outcome.GONE, Advice.FAILED),
         (Outcome.FAILED, Advice.FAILED),
     ],
@@ -362,6 +427,36 @@ def test_moderators_learn_what_became_of_a_warning(outcome: Outcome, advice: Adv
     case, effects = after(posted(), warning_of(posted()), Delivery(outcome))
     assert advice_of(case) == {SAM: advice}
     assert effects == (UpdateAlert(view(case), "post-1"),)
+
+
+@pytest.mark.parametrize(
+    ("ruling", "opted_in", "outcome"),
+    [
+        (None, None, None),
+        (None, True, None),
+        (Ruling.CONFIRMED, None, None),
+        (None, False, Outcome.DECLINED),
+        (Ruling.CONFIRMED, False, Outcome.DECLINED),
+        (Ruling.NOT_SEXTORTION, None, Outcome.WITHDRAWN),
+        (Ruling.NOT_SEXTORTION, True, Outcome.WITHDRAWN),
+        (Ruling.NOT_SEXTORTION, False, Outcome.DECLINED),
+    ],
+)
+def test_a_warning_is_withheld_when_the_person_or_the_moderators_said_no_since(
+    ruling: Ruling | None, opted_in: bool | None, outcome: Outcome | None
+) -> None:
+    case, person = replace(posted(), ruling=ruling), Recipient(opted_in=opted_in, advised_at=NOON)
+    assert withheld(case, warning_of(case), person) is outcome
+    for to_moderators in (AlertModerators(view(case)), UpdateAlert(view(case), "post-1")):
+        assert withheld(case, to_moderators, person) is None
+
+
+def test_who_was_not_written_to_because_of_a_ruling_can_be_once_it_is_taken_back() -> None:
+    case, _ = rule(posted(), Ruling.NOT_SEXTORTION)
+    case, _ = after(case, warning_of(case), Delivery(Outcome.WITHDRAWN))
+    case, _ = rule(case, Ruling.CONFIRMED)
+    _, effects = decided(case, threat(hours=1))
+    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
 
 
 def test_a_warning_changes_the_state_of_its_target_only() -> None:
@@ -473,7 +568,7 @@ def test_a_confirmed_case_goes_on() -> None:
 def test_a_moderator_can_have_a_target_warned_who_was_not(advice: Advice) -> None:
     before = with_advice(advice)
     case, effects = advise(before, SAM, NOBODY_YET)
-    if advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED):
+    if advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
         assert effects == (UpdateAlert(view(case), "post-1"), warning_of(case))
         assert advice_of(case) == {SAM: Advice.PENDING}
         assert advise(case, SAM, NOBODY_YET) == (case, ())

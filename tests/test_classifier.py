@@ -181,6 +181,44 @@ def test_a_crisis_is_the_despair_of_the_target(turns: list[str], kind: Kind, cri
     assert found.crisis is crisis
 
 
+@pytest.mark.parametrize(("probability", "crisis"), [(0.69, False), (0.71, True)])
+def test_a_crisis_is_despair_that_is_likely(probability: float, crisis: bool) -> None:
+    column = np.arange(ENGLISH + 1) == MARKERS.index(Marker.DISTRESS)
+    biases = np.where(column, np.log(probability / (1 - probability)), a_model().biases)
+    found = assess(said("A: hello"), model=replace(a_model(), biases=biases))[-1]
+    assert found[1].crisis is crisis
+
+
+@pytest.mark.parametrize("text", ["i'd rather die", "je ne veux plus vivre", "не хочу жить"])
+def test_plain_words_of_despair_are_a_crisis_whatever_the_model_makes_of_them(text: str) -> None:
+    turns = said("A: pay", f"B: {text}", "A: or i post it")
+    (_, (_, own), (as_threat, _)) = assess(turns)
+    assert (own.target, own.crisis, own.level) == (B, True, Level.NONE)
+    assert [(each.marker, each.probability, each.excerpt) for each in own.evidence] == [(Marker.DISTRESS, 1.0, text)]
+    assert (as_threat.target, as_threat.crisis) == (B, True)
+    quoted = assess([turns[0], replace(turns[1], text="what", quoted=text), turns[2]])
+    assert [each.crisis for pair in quoted for each in pair] == [False] * 6
+    forwarded = assess([turns[0], replace(turns[1], forwarded=True), turns[2]])
+    assert [each.crisis for pair in forwarded for each in pair] == [False] * 6
+
+
+def test_the_target_is_whom_the_coercive_lines_name() -> None:
+    hello, hi, lovely, nice, pay, post = said(
+        "B: hello", "C: hi", "A: lovely weather", "A: so nice", "A: pay", "A: or i post it"
+    )
+    to_c = [replace(each, to=(C,)) for each in (lovely, nice)]
+    to_b = [replace(each, to=(B,)) for each in (pay, post)]
+    assert assess([hello, hi, *to_c, *to_b])[-1][0].target == B
+    found = assess([hello, hi, *to_c, to_b[0], replace(post, to=(C,))])[-1][0]
+    assert (found.target, found.level) == (None, Level.ALERT)
+
+
+def test_among_three_standing_next_to_a_threat_makes_nobody_its_target() -> None:
+    found = threat("B: hello", "C: hi", "A: pay", "C: what", "A: or i post it", "C: no", "A: i have it")
+    assert found.score > 0.9
+    assert (found.target, found.level) == (None, Level.ALERT)
+
+
 def test_an_assessment_explains_itself_even_when_it_finds_nothing() -> None:
     (message,) = said("A: lovely weather")
     as_threat, as_disclosure = assess([message])[0]
@@ -248,6 +286,20 @@ def test_old_threats_fade() -> None:
     late = assess([*turns, replace(later, sent_at=later.sent_at + timedelta(days=30))])[-1][0]
     assert soon.level >= Level.ALERT
     assert late.level is Level.NONE
+
+
+def test_an_edit_fades_from_the_latest_line() -> None:
+    hello, pay, later = said("B: hello", "A: pay", "B: good morning")
+    later = replace(later, sent_at=later.sent_at + timedelta(days=30))
+    edit = replace(pay, text="pay or i post it", sent_at=pay.sent_at + timedelta(minutes=1))
+    assert assess([hello, pay, edit])[-1][0].level >= Level.ALERT
+    assert assess([hello, pay, later, edit])[-1][0].level is Level.NONE
+
+
+def test_a_line_from_the_future_does_not_fade_what_follows_it() -> None:
+    hello, ahead, threatened = said("B: hello", "B: see you", "A: pay or i post it")
+    ahead = replace(ahead, sent_at=ahead.sent_at + timedelta(days=400))
+    assert assess([hello, ahead, threatened])[-1][0].level >= Level.ALERT
 
 
 @pytest.fixture(scope="module")

@@ -104,11 +104,12 @@ def words(text: str) -> str:
 # Run.
 
 
-def test_run_warns_the_target_and_tells_the_moderators(
+def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
     haven: Run, tmp_path: Path, frames: Frames, threat: Threat
 ) -> None:
+    (tmp_path / "haven.toml").write_text('[log]\nlevel = "debug"')
     spoken = ["ann> anyone for pizza?", *threat("kayla", "sam"), "ben> me!", "not a line", "", "ann> /protect on"]
-    result = haven("run", said="\n".join(spoken))
+    result = haven("run", said="\n".join(spoken), HAVEN_TELEGRAM_TOKEN="s3cret")  # noqa: S106 (a made-up one)
     assert result.returncode == 0
     titles = [re.sub(r"case \w+", "case", title) for title, _ in frames(result.stdout)]
     assert titles.count("to the moderators  ·  case") == 1
@@ -121,6 +122,12 @@ def test_run_warns_the_target_and_tells_the_moderators(
     assert recorded[0] == ("AlertModerators", "delivered")
     assert ("AdviseTarget", "delivered") in recorded
     assert {outcome for _, outcome in recorded} == {"delivered"}
+    assert "INFO bot.outbox: AlertModerators of case " in result.stderr
+    assert "a token for telegram is set" in result.stderr
+    files = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())
+    for said in ("s3cret", "pizza", "nudes", "gift cards", "30 minutes", "please delete"):
+        assert said not in result.stderr
+        assert said not in files
 
 
 @pytest.mark.parametrize(("mode", "alerts", "warnings"), [("observe", 0, 0), ("alert", 1, 0)])
@@ -145,19 +152,6 @@ def test_run_knows_after_a_restart_what_it_did(haven: Run, tmp_path: Path, frame
     assert private(again) == []
     assert all("the same alert, edited" in title for title, _ in again)
     assert [effect for effect, _ in settled(tmp_path)[len(recorded) :]] == ["UpdateAlert"] * len(again)
-
-
-def test_no_word_of_the_chat_and_no_token_is_in_the_log_or_the_files(
-    haven: Run, tmp_path: Path, threat: Threat
-) -> None:
-    (tmp_path / "haven.toml").write_text('[log]\nlevel = "debug"')
-    result = haven("run", said="\n".join(threat("kayla", "sam")), HAVEN_TELEGRAM_TOKEN="s3cret")  # noqa: S106
-    assert "INFO bot.outbox: AlertModerators of case " in result.stderr
-    assert "a token for telegram is set" in result.stderr
-    files = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())
-    for said in ("s3cret", "nudes", "gift cards", "30 minutes", "please delete"):
-        assert said not in result.stderr
-        assert said not in files
 
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:surrogateescape"])

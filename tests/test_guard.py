@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +14,14 @@ import numpy as np
 import pytest
 
 from bot.app import open_classifier
-from bot.case import AdviceBy, Mode, Policy
+from bot.case import AdviceBy, Mode, Policy, after
 from bot.config import Config
-from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling
-from bot.guard import Guard
+from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
+from bot.guard import Guard, one_reading
 from bot.memory import Memory
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
-from classifiers.assessment import Kind, Level, Marker, Sensitivity
+from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
@@ -38,11 +39,19 @@ THREAT = (
 Texts = Sequence[str]
 
 
-def says(texts: Texts, *, space: str = "home", channel: str = "lobby", minutes: float = 0) -> list[Message]:
+def says(
+    texts: Texts,
+    *,
+    space: str = "home",
+    channel: str = "lobby",
+    minutes: float = 0,
+    author: Account = KAYLA,
+    to: Account = SAM,
+) -> list[Message]:
     """What kayla writes to Sam, a minute between lines."""
     at = NOON + timedelta(minutes=minutes)
     return [
-        Message(f"{minutes}+{i}", space, channel, KAYLA, text, at + timedelta(minutes=i), (SAM,))
+        Message(f"{minutes}+{i}", space, channel, author, text, at + timedelta(minutes=i), (to,))
         for i, text in enumerate(texts)
     ]
 
@@ -76,7 +85,6 @@ def waiting(store: Store) -> list[Effect]:
     """Settle all that waits, as delivered, and return it."""
     found: list[Effect] = []
     while row := store.begin("console", NOON.timestamp()):
-        assert row.created_at == NOON.timestamp()
         found.append(row.effect)
         store.settle(row, Delivery(Outcome.DELIVERED, "post-1"), NOON.timestamp())
     return found
@@ -192,8 +200,8 @@ def test_a_ruling_is_recorded_and_returned(store: Store, classifier: Classifier)
     guard.receive(says(THREAT))
     before = store.case("home", KAYLA, Kind.THREAT)
     assert before
-    after = guard.rule(before.id, Ruling.NOT_SEXTORTION)
-    assert (after.ruling, store.case_of(before.id)) == (Ruling.NOT_SEXTORTION, after)
+    ruled = guard.rule(before.id, Ruling.NOT_SEXTORTION)
+    assert (ruled.ruling, store.case_of(before.id)) == (Ruling.NOT_SEXTORTION, ruled)
     waiting(store)
     guard.receive(says(THREAT, minutes=10))
     assert waiting(store) == []
@@ -205,8 +213,12 @@ def test_a_moderator_sends_the_warning_once(store: Store, classifier: Classifier
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
     assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
-    for _ in range(2):
+    advised = guard.advise(case.id, SAM)
+    assert ([target.advice for target in advised.targets], store.case_of(case.id)) == ([Advice.PENDING], advised)
+    with pytest.raises(InputError, match="nothing to send to 'Sam': pending"):
         guard.advise(case.id, SAM)
+    with pytest.raises(InputError, match="nothing to send to 'kayla': not a target of this case"):
+        guard.advise(case.id, KAYLA)
     assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [SAM]
 
 
@@ -216,8 +228,8 @@ def test_a_moderator_cannot_warn_somebody_who_has_said_no_since(store: Store, cl
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
     store.choose(SAM, opted_in=False)
-    after = guard.advise(case.id, SAM)
-    assert [target.advice for target in after.targets] == [Advice.DECLINED]
+    advised = guard.advise(case.id, SAM)
+    assert [target.advice for target in advised.targets] == [Advice.DECLINED]
     assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
 
 
@@ -275,14 +287,18 @@ def test_two_programs_that_see_the_same_alert_once(store: Store, file: Path, sea
     with closing(Store(file, seal)) as elsewhere:
         other = threading.Thread(target=guard_of(elsewhere, reader(word=(2.0, -2.0))).receive, args=(says(["word"]),))
 
+        readings = iter(range(3))
+
         def slow() -> datetime:
-            other.start()
-            other.join(0.3)
+            if next(readings) == 1:  # the first is for the memory, the second for what is being recorded
+                other.start()
+                other.join(0.3)
             return NOON
 
         guard = Guard(reader(word=(2.0, -2.0)), Memory(1, timedelta(1)), store, lambda _: Policy(), slow)
         guard.receive(says(["word"]))
         other.join()
+    assert next(readings) == 2
     kinds = [type(effect) for effect in waiting(store)]
     assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
 
@@ -302,9 +318,13 @@ def test_the_policy_says_how_readily_to_tell(store: Store, sensitivity: Sensitiv
         (2.0, 0.0, (Level.ADVISE, Level.NONE)),
         (0.0, 2.0, (Level.NONE, Level.ADVISE)),
         (2.0, 1.8, (Level.ADVISE, Level.NOTICE)),
-        (1.8, 2.0, (Level.NOTICE, Level.ADVISE)),
+        (1.8, 2.0, (Level.NOTICE, Level.ALERT)),
+        (1.2, 1.3, (Level.NOTICE, Level.ALERT)),
+        (0.6, 1.3, (Level.NOTICE, Level.ALERT)),
         (1.9, 1.9, (Level.ADVISE, Level.NOTICE)),
         (1.2, 0.6, (Level.ALERT, Level.NOTICE)),
+        (0.6, 0.5, (Level.NOTICE, Level.NOTICE)),
+        (0.5, 0.6, (Level.NOTICE, Level.NOTICE)),
     ],
 )
 def test_one_speakers_lines_are_a_threat_or_a_disclosure(
@@ -314,6 +334,33 @@ def test_one_speakers_lines_are_a_threat_or_a_disclosure(
     assert tuple(decision.found.level for decision in read) == levels
     written_to = [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)]
     assert written_to == ([SAM] if levels[0] is Level.ADVISE else [KAYLA] if levels[1] is Level.ADVISE else [])
+
+
+NONE, NOTICE, ALERT, ADVISE = Level
+
+
+@pytest.mark.parametrize(
+    ("threat", "disclosure", "expected"),
+    [
+        pytest.param((ADVISE, 0.9), (NONE, 0.95), (ADVISE, NONE), id="no disclosure"),
+        pytest.param((NONE, 0.95), (ADVISE, 0.9), (NONE, ADVISE), id="no threat"),
+        pytest.param((ADVISE, 0.9), (ADVISE, 0.8), (ADVISE, NOTICE), id="likelier a threat"),
+        pytest.param((ALERT, 0.7), (ADVISE, 0.7), (ALERT, NOTICE), id="as likely a threat"),
+        pytest.param((ADVISE, 0.8), (ADVISE, 0.9), (NOTICE, ALERT), id="likelier a disclosure"),
+        pytest.param((ADVISE, 0.8), (ALERT, 0.9), (NOTICE, ALERT), id="likelier an unsure disclosure"),
+        pytest.param((NOTICE, 0.9), (ADVISE, 0.8), (NOTICE, ALERT), id="likelier a threat which words do not bear out"),
+        pytest.param((ADVISE, 0.8), (NOTICE, 0.9), (ADVISE, NOTICE), id="likelier a disclosure nobody is told of"),
+        pytest.param((NOTICE, 0.8), (NOTICE, 0.9), (NOTICE, NOTICE), id="nothing to tell"),
+        pytest.param((NONE, 0.1), (NONE, 0.2), (NONE, NONE), id="nothing"),
+    ],
+)
+def test_the_likelier_reading_stands_and_a_likely_sender_is_never_written_to(
+    threat: tuple[Level, float], disclosure: tuple[Level, float], expected: tuple[Level, Level]
+) -> None:
+    as_threat = Assessment("m", "home", "lobby", NOON, Kind.THREAT, *threat, KAYLA, SAM)
+    as_disclosure = Assessment("m", "home", "lobby", NOON, Kind.DISCLOSURE, *disclosure, None, KAYLA)
+    found = one_reading(as_threat, as_disclosure)
+    assert found == (replace(as_threat, level=expected[0]), replace(as_disclosure, level=expected[1]))
 
 
 @pytest.mark.parametrize(
@@ -335,9 +382,186 @@ def test_who_stands_accused_is_not_written_to_when_they_tell_of_blackmail(
     assert any(isinstance(effect, AlertModerators) for effect in told) is supported
 
 
+@pytest.mark.parametrize(
+    ("ruling", "supported"), [(None, False), (Ruling.CONFIRMED, False), (Ruling.NOT_SEXTORTION, True)]
+)
+def test_who_stands_accused_is_not_written_to_when_they_are_threatened(
+    store: Store, ruling: Ruling | None, supported: bool
+) -> None:
+    guard = guard_of(store, reader(menace=(2.0, -2.0)))
+    guard.receive(says(["menace"]))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    if ruling:
+        guard.rule(case.id, ruling)
+    waiting(store)
+    found, _ = guard.receive(says(["menace"], channel="garden", minutes=5, author=SAM, to=KAYLA))
+    assert found.found.level is (Level.ADVISE if supported else Level.ALERT)
+    told = [type(effect) for effect in waiting(store)]
+    assert told == ([AlertModerators, AdviseTarget] if supported else [AlertModerators])
+
+
+@pytest.mark.parametrize(
+    ("meaning", "days", "supported"),
+    [
+        pytest.param(2.0, 7, False, id="a week ago"),
+        pytest.param(2.0, 7.01, True, id="longer ago"),
+        pytest.param(1.2, 1, False, id="a threat that was alerted"),
+        pytest.param(0.5, 1, True, id="hardly a threat"),
+    ],
+)
+def test_an_old_or_weak_accusation_silences_nobody(store: Store, meaning: float, days: float, supported: bool) -> None:
+    guard = guard_of(store, reader(menace=(meaning, -2.0), plea=(-2.0, 2.0)))
+    guard.receive(says(["menace"]))
+    assert store.case("home", KAYLA, Kind.THREAT)
+    waiting(store)
+    _, plea = guard.receive(says(["plea"], channel="garden", minutes=days * 24 * 60))
+    assert plea.found.level is (Level.ADVISE if supported else Level.NOTICE)
+    assert [type(effect) for effect in waiting(store)] == ([AlertModerators, AdviseTarget] if supported else [])
+
+
 def test_who_stands_accused_in_one_space_is_supported_in_another(store: Store) -> None:
     guard = guard_of(store, reader(menace=(2.0, -2.0), plea=(-2.0, 2.0)))
     guard.receive(says(["menace"]))
     waiting(store)
     guard.receive(says(["plea"], space="work", minutes=5))
     assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [KAYLA]
+
+
+# Despair.
+
+
+def performed(store: Store) -> list[Effect]:
+    """Deliver all that waits and what follows from it, folded into the cases; return it."""
+    found: list[Effect] = []
+    while row := store.begin("console", NOON.timestamp()):
+        delivery = Delivery(Outcome.DELIVERED, "post-1")
+        store.settle(row, delivery, NOON.timestamp())
+        case = store.case_of(row.case)
+        assert case
+        store.record(*after(case, row.effect, delivery), NOON.timestamp())
+        found.append(row.effect)
+    return found
+
+
+def feeling() -> Classifier:
+    """A classifier that knows a threat, a disclosure and, by its model, a word of despair."""
+    classifier = reader(menace=(2.0, -2.0), plea=(-2.0, 2.0), hopeless=(0.0, 0.0))
+    model = classifier.model
+    model.weights[model.rows["hopeless"], MARKERS.index(Marker.DISTRESS)] = 15
+    return classifier
+
+
+DESPAIR = says(["i want to die"], minutes=30, author=SAM, to=KAYLA)
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.parametrize("channel", ["lobby", "garden"])
+@pytest.mark.parametrize("text", ["i want to die", "hopeless"])
+def test_a_targets_despair_in_any_later_message_is_told_once(
+    store: Store, text: str, channel: str, delivered: bool
+) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["menace"]))
+    sent = performed(store) if delivered else []
+    decisions = guard.receive(says([text], channel=channel, minutes=30, author=SAM, to=KAYLA))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert (case.crisis, decisions[-1].case) == (True, case)
+    sent += performed(store)
+    warnings = [effect for effect in sent if isinstance(effect, AdviseTarget)]
+    assert [(warning.target, warning.crisis) for warning in warnings] == [(SAM, False), (SAM, True)]
+    alerts = [effect.alert for effect in sent if isinstance(effect, UpdateAlert)]
+    assert alerts[-1].crisis
+    guard.receive(says([text], channel=channel, minutes=40, author=SAM, to=KAYLA))
+    guard.receive(says(["menace"], channel=channel, minutes=50))
+    assert performed(store) == []
+
+
+def test_despair_before_the_threat_is_part_of_the_first_warning(store: Store) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["i want to die"], author=SAM, to=KAYLA))
+    assert store.spaces() == []
+    guard.receive(says(["menace"], minutes=1))
+    alert, warning, *_ = performed(store)
+    assert isinstance(alert, AlertModerators)
+    assert isinstance(warning, AdviseTarget)
+    assert (alert.alert.crisis, warning.crisis) == (True, True)
+    guard.receive(DESPAIR)
+    assert performed(store) == []
+
+
+def test_despair_of_who_tells_of_blackmail_is_told_too(store: Store) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["plea"], author=SAM, to=KAYLA))
+    performed(store)
+    guard.receive(DESPAIR)
+    warnings = [effect for effect in performed(store) if isinstance(effect, AdviseTarget)]
+    assert [(warning.target, warning.kind, warning.crisis) for warning in warnings] == [(SAM, Kind.DISCLOSURE, True)]
+
+
+def test_who_opted_out_is_not_written_to_in_despair_either_but_moderators_see_it(store: Store) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["menace"]))
+    performed(store)
+    store.choose(SAM, opted_in=False)
+    guard.receive(DESPAIR)
+    (update,) = performed(store)
+    assert isinstance(update, UpdateAlert)
+    assert update.alert.crisis
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(says(["i am fine"], minutes=30, author=SAM, to=KAYLA), id="no despair"),
+        pytest.param(says(["i want to die"], minutes=30, author=Account("console", "Ben")), id="somebody else"),
+        pytest.param(says(["i want to die"], minutes=30, author=SAM, to=KAYLA, space="work"), id="another space"),
+        pytest.param(
+            says(["i want to die"], minutes=7 * 24 * 60 + 1, author=SAM, to=KAYLA), id="after the case is over"
+        ),
+    ],
+)
+def test_only_a_targets_despair_while_the_case_is_open_changes_it(store: Store, message: list[Message]) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["menace"]))
+    performed(store)
+    guard.receive(message)
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert not case.crisis
+    assert performed(store) == []
+
+
+def test_a_senders_despair_makes_no_crisis_and_warns_nobody(store: Store) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["menace"]))
+    performed(store)
+    guard.receive(says(["i want to die"], minutes=30))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert not case.crisis
+    assert not [effect for effect in performed(store) if isinstance(effect, AdviseTarget)]
+
+
+def test_despair_in_a_case_that_was_ruled_out_changes_nothing(store: Store) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["menace"]))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    guard.rule(case.id, Ruling.NOT_SEXTORTION)
+    performed(store)
+    guard.receive(DESPAIR)
+    assert performed(store) == []
+
+
+# Time.
+
+
+@pytest.mark.parametrize("channel", ["lobby", "garden"])
+def test_a_message_from_the_future_blinds_no_channel(store: Store, channel: str) -> None:
+    guard = guard_of(store, reader(word=(0.3, -2.0)))
+    guard.receive(says(["word", "word", "word"]))
+    guard.receive(says(["hello"], channel=channel, minutes=400 * 24 * 60, author=SAM, to=KAYLA))
+    found = [guard.receive(says(["word"], minutes=minutes))[0].found for minutes in (5, 6)]
+    assert [one.level for one in found] == [Level.ALERT, Level.ADVISE]

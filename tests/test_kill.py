@@ -241,7 +241,6 @@ LIVES: list[tuple[Callable[[Life], bool], int | None]] = [
     (settled(1), None),
     (waiting("AdviseTarget"), None),
     (stuck, 1),
-    (at(0.4), None),
     (recorded(3), None),
     (stuck, 2),
     (settled(2), None),
@@ -287,22 +286,14 @@ def table(name: str) -> Callable[[Life], bool]:
     return lambda life: life.see("SELECT name FROM sqlite_master WHERE name = ?", name) != []
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [there("haven.key"), there("haven.db"), table("_sqlite_migrations"), table("seal")],
-    ids=["key", "file", "migrations", "tables"],
-)
-def test_a_kill_at_the_very_first_start_leaves_nothing_broken(
-    haven: Run,
-    tmp_path: Path,
-    environment: dict[str, str],
-    frames: Frames,
-    threat: Threat,
-    moment: Callable[[Life], bool],
+def test_kills_at_the_very_first_starts_leave_nothing_broken(
+    haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat
 ) -> None:
-    with life("run", folder=tmp_path, environment=environment) as one:
-        one.until(moment)
-        assert one.kill() == ""
+    for moment in (there("haven.key"), there("haven.db"), table("_sqlite_migrations"), table("seal")):
+        with life("run", folder=tmp_path, environment=environment) as one:
+            one.until(moment)
+            assert one.kill() == ""
+    assert traces(tmp_path) == ""
     result = haven("run", said="\n".join(threat("kayla", "sam")))
     assert result.returncode == 0, result.stderr
     assert Counter(row.effect for row in held(tmp_path / "haven.db"))["AdviseTarget"] == 1
@@ -315,10 +306,9 @@ def test_a_kill_at_the_very_first_start_leaves_nothing_broken(
         (waiting("AlertModerators"), None),
         (stuck, 1),
         (waiting("AdviseTarget"), None),
-        (printed("to Sam, in private"), None),
         (printed("yes and a pump"), None),
     ],
-    ids=["alert", "full pipe", "warning", "warned", "after"],
+    ids=["alert", "full pipe", "warning", "after"],
 )
 def test_a_killed_demo_is_finished_by_the_next(
     haven: Run,

@@ -94,6 +94,22 @@ def test_a_late_message_neither_ends_nor_ages_a_conversation() -> None:
     assert memory.conversation("home", "lobby", at(100 + 7 * 24)).lines
 
 
+def test_the_time_of_a_conversation_goes_on_with_each_look_and_never_back() -> None:
+    memory = Memory(10, WEEK)
+    assert say(memory, "lobby", 1).last_at == at(1)
+    assert memory.conversation("home", "lobby", at(5)).last_at == at(5)
+    assert memory.conversation("home", "lobby", at(2)).last_at == at(5)
+
+
+def test_the_time_of_a_message_does_not_end_other_conversations() -> None:
+    memory = Memory(10, WEEK)
+    say(memory, "lobby", 0)
+    ahead = Message("ahead", "home", "garden", BEN, "hello", at(400 * 24))
+    memory.conversation("home", "garden", at(1)).add(ahead, ["hello"])
+    assert lines(memory, "lobby", 2) == 1
+    assert lines(memory, "garden", 2) == 1
+
+
 def test_forgetting_drops_what_an_account_wrote_everywhere() -> None:
     memory = Memory(10, WEEK)
     for channel in ("a", "b"):

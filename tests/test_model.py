@@ -120,17 +120,17 @@ class Learned:
         decided: npt.NDArray[np.float64] = regression.decision_function(windows)
         return decided
 
-    def streamed(self) -> Iterator[tuple[Conversation, Exchange]]:
+    def streamed(self) -> Iterator[tuple[datetime, Exchange]]:
         """Read the tiny corpus line by line, as live chat is read."""
         for labelled in self.corpus.conversations:
             yield from self.read(labelled)
 
-    def read(self, labelled: Labelled) -> Iterator[tuple[Conversation, Exchange]]:
+    def read(self, labelled: Labelled) -> Iterator[tuple[datetime, Exchange]]:
         conversation = Conversation(labelled.messages[0].sent_at)
         for message in labelled.messages:
             line, before = conversation.add(message, words(message.text))
             line.scores = self.model.read_line(line.words, before)
-            yield conversation, conversation.exchange(line.author, line)
+            yield line.at, conversation.exchange(line.author)
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,8 @@ def learned() -> Learned:
 @pytest.mark.parametrize("kind", Kind)
 def test_live_chat_is_scored_as_scikit_learn_decides(learned: Learned, kind: Kind) -> None:
     totals, loudest = [], 0.0
-    for conversation, exchange in learned.streamed():
-        totals.append(learned.model.total(kind, exchange, conversation.last_at))
+    for now, exchange in learned.streamed():
+        totals.append(learned.model.total(kind, exchange, now))
         lines = exchange.mine + exchange.theirs
         loudest = max(loudest, *(abs(score) for line in lines for score in line.scores[ENGLISH + 1 :]))
     decided = learned.decisions(kind)[: len(totals)]
@@ -154,7 +154,7 @@ def test_live_chat_is_scored_as_scikit_learn_decides(learned: Learned, kind: Kin
 def test_a_threat_sums_higher_than_ordinary_chat(learned: Learned) -> None:
     highest: dict[str, float] = {}
     for labelled in learned.corpus.conversations:
-        totals = [learned.model.total(Kind.THREAT, found, talk.last_at) for talk, found in learned.read(labelled)]
+        totals = [learned.model.total(Kind.THREAT, found, now) for now, found in learned.read(labelled)]
         highest[labelled.kind] = max(highest.get(labelled.kind, -99), *totals)
     assert highest["sextortion"] > highest["hard_negative"] > highest["benign"]
 

@@ -7,14 +7,15 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.case import Case, Policy, Post, Recipient, decide, view
-from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, UpdateAlert
-from bot.outbox import FIRST_WAIT, GIVE_UP_AFTER, LONGEST_WAIT, Outbox, wait_before
+from bot.case import Case, Policy, Post, Recipient, decide, despair, rule, view
+from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
+from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, Outbox, wait_before
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
@@ -24,6 +25,8 @@ from classifiers.errors import InputError
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 WORDS = "pay or I send it to your family"
 LATER = Delivery(Outcome.RETRY, detail="busy")
+LONG = 100 * 86_400.0
+SAM = Account("console", "Sam")
 
 
 class Clock:
@@ -82,7 +85,7 @@ def found(platform: str = "console", level: Level = Level.ADVISE) -> Assessment:
         level=level,
         score=0.99,
         sender=Account(platform, "kayla"),
-        target=Account(platform, "Sam"),
+        target=Account(platform, SAM.id),
         evidence=(Evidence(Marker.SHARE_THREAT, "m1", 0.9, WORDS),),
     )
 
@@ -109,6 +112,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 (what is waited for is in the database)
             await asyncio.sleep(0.005)
+
+
+async def until_nothing_waits(store: Store, outbox: Outbox, clock: Clock) -> None:
+    """Deliver whatever is due whenever it is due."""
+    while (due := store.next_due("console")) is not None:
+        clock.forward(max(0.0, due - clock.now.timestamp()) + 0.01)
+        await outbox.drain()
 
 
 @asynccontextmanager
@@ -151,11 +161,11 @@ async def test_what_is_recorded_is_performed_once_and_what_follows_too(store: St
     assert (after.post, advice_now(store, case)) == (Post("post-1"), Advice.DELIVERED)
     assert platform.performed == [
         AlertModerators(view(case)),
-        AdviseTarget(case.id, "home", Account("console", "Sam"), Kind.THREAT, "en-GB", crisis=False),
+        AdviseTarget(case.id, "home", SAM, Kind.THREAT, "en-GB", crisis=False),
         UpdateAlert(view(after), "post-1"),
     ]
     await outbox.drain()
-    clock.forward(GIVE_UP_AFTER)
+    clock.forward(LONG)
     await outbox.drain()
     assert len(platform.performed) == 3
     assert store.next_due("console") is None
@@ -206,6 +216,110 @@ async def test_a_case_that_is_erased_meanwhile_is_let_go(store: Store, clock: Cl
     await draining
     assert names(platform)[1:] == (["AlertModerators", "AdviseTarget", "UpdateAlert"] if returns else [])
     assert store.next_due("console") is None
+
+
+# Withheld at the last moment.
+
+
+def opts_out(store: Store, case: Case) -> None:
+    store.choose(SAM, opted_in=False)
+
+
+def ruled_out(store: Store, case: Case) -> None:
+    held = store.case_of(case.id)
+    assert held
+    store.record(*rule(held, Ruling.NOT_SEXTORTION), NOON.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("act", "outcome", "advice", "choice"),
+    [
+        (opts_out, "declined", Advice.DECLINED, Recipient(opted_in=False)),
+        (ruled_out, "withdrawn", Advice.UNSURE, Recipient()),
+    ],
+)
+@pytest.mark.parametrize("attempts", [0, 1], ids=["before it was tried", "between two attempts"])
+async def test_a_warning_that_is_no_longer_wanted_never_reaches_the_platform(
+    store: Store,
+    clock: Clock,
+    tmp_path: Path,
+    act: Callable[[Store, Case], None],
+    outcome: str,
+    advice: Advice,
+    choice: Recipient,
+    attempts: int,
+) -> None:
+    case = recorded(store)
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), *[LATER] * attempts)
+    outbox = Outbox(store, [platform], clock)
+    if attempts:
+        await outbox.drain()
+        assert names(platform) == ["AlertModerators", "AdviseTarget"]
+    act(store, case)
+    clock.forward(60)
+    await outbox.drain()
+    assert names(platform).count("AdviseTarget") == attempts
+    told = platform.performed[-1]
+    assert isinstance(told, UpdateAlert)
+    assert told.reference == "post-1"
+    assert [target.advice for target in told.alert.targets] == [advice]
+    held = store.case_of(case.id)
+    assert held
+    assert told.alert == view(held)
+    assert store.recipient(SAM) == choice
+    assert store.next_due("console") is None
+    with closing(sqlite3.connect(tmp_path / "haven.db")) as connection:
+        settled = connection.execute("SELECT payload, outcome FROM outbox WHERE effect = 'AdviseTarget'").fetchall()
+    assert settled == [(None, outcome)]
+
+
+async def test_only_a_no_withholds_a_warning(store: Store, clock: Clock) -> None:
+    case = recorded(store)
+    store.choose(SAM, opted_in=True)
+    store.choose(Account("console", "Ben"), opted_in=False)
+    store.choose(Account("elsewhere", "Sam"), opted_in=False)
+    store.record(*rule(case, Ruling.CONFIRMED), NOON.timestamp())
+    platform = Scripted()
+    await Outbox(store, [platform], clock).drain()
+    assert "AdviseTarget" in names(platform)
+    assert advice_now(store, case) is Advice.DELIVERED
+
+
+async def test_what_moderators_read_is_never_withheld(store: Store, clock: Clock) -> None:
+    case = recorded(store)
+    opts_out(store, case)
+    ruled_out(store, case)
+    platform = Scripted()
+    await Outbox(store, [platform], clock).drain()
+    assert names(platform) == ["AlertModerators", "UpdateAlert"]
+    told = platform.performed[-1]
+    assert isinstance(told, UpdateAlert)
+    assert told.alert.ruling is Ruling.NOT_SEXTORTION
+    assert advice_now(store, case) is Advice.DECLINED
+
+
+async def test_the_further_warning_in_a_crisis_comes_after_the_first_and_can_be_withheld(
+    store: Store, clock: Clock
+) -> None:
+    case = recorded(store)
+    store.record(*despair(case, SAM, store.recipient(SAM)), NOON.timestamp())
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"))
+    outbox = Outbox(store, [platform], clock)
+    await outbox.drain()
+    warnings = [effect for effect in platform.performed if isinstance(effect, AdviseTarget)]
+    assert [(warning.target, warning.crisis) for warning in warnings] == [(SAM, False), (SAM, True)]
+    told = platform.performed[-1]
+    assert isinstance(told, UpdateAlert)
+    assert told.alert.crisis
+    assert advice_now(store, case) is Advice.DELIVERED
+
+    other = replace(case, id="other", crisis=False)
+    store.record(other, [], NOON.timestamp())
+    store.record(*despair(other, SAM, store.recipient(SAM)), NOON.timestamp())
+    store.choose(SAM, opted_in=False)
+    await outbox.drain()
+    assert [effect for effect in platform.performed if isinstance(effect, AdviseTarget)] == warnings
+    assert advice_now(store, other) is Advice.DECLINED
 
 
 # Again and again.
@@ -267,30 +381,50 @@ async def test_one_effect_that_waits_does_not_hold_up_the_next(store: Store, clo
     assert names(platform)[2:] == ["AlertModerators", "UpdateAlert"]
 
 
-@pytest.mark.parametrize(("age", "gives_up"), [(GIVE_UP_AFTER - 1, False), (GIVE_UP_AFTER, True)])
-async def test_a_day_is_long_enough(store: Store, clock: Clock, age: float, gives_up: bool) -> None:
+@pytest.mark.parametrize(("refusals", "gives_up"), [(MOST_ATTEMPTS - 1, False), (MOST_ATTEMPTS, True)])
+async def test_so_many_attempts_are_enough(store: Store, clock: Clock, refusals: int, gives_up: bool) -> None:
     case = recorded(store)
-    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), LATER, LATER)
-    outbox = Outbox(store, [platform], clock)
-    await outbox.drain()
-    clock.forward(age)
-    await outbox.drain()
-    assert advice_now(store, case) is (Advice.FAILED if gives_up else Advice.PENDING)
-    assert names(platform)[3:] == (["UpdateAlert"] if gives_up else [])
-    assert (store.next_due("console") is None) is gives_up
-    if gives_up:
-        assert store.recipient(Account("console", "Sam")) == Recipient()
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), *[LATER] * refusals)
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform) == ["AlertModerators", *["AdviseTarget"] * MOST_ATTEMPTS, "UpdateAlert"]
+    assert advice_now(store, case) is (Advice.FAILED if gives_up else Advice.DELIVERED)
+    told = platform.performed[-1]
+    assert isinstance(told, UpdateAlert)
+    assert [target.advice for target in told.alert.targets] == [advice_now(store, case)]
+    assert (store.recipient(SAM) == Recipient()) is gives_up
 
 
-async def test_attempts_of_a_day_are_bounded_in_number(store: Store, clock: Clock) -> None:
+async def test_attempts_take_about_a_day(store: Store, clock: Clock) -> None:
     recorded(store, level=Level.ALERT)
     platform = Scripted("console", *[LATER] * 1000)
-    outbox = Outbox(store, [platform], clock)
-    while (due := store.next_due("console")) is not None:
-        clock.forward(max(0.0, due - clock.now.timestamp()) + 0.01)
-        await outbox.drain()
-    assert GIVE_UP_AFTER / (1.5 * LONGEST_WAIT) < len(platform.performed) < 20 + GIVE_UP_AFTER / (0.5 * LONGEST_WAIT)
-    assert (clock.now - NOON).total_seconds() < GIVE_UP_AFTER + 1.5 * LONGEST_WAIT + 1
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert len(platform.performed) == MOST_ATTEMPTS
+    assert 0.5 * 80_000 < (clock.now - NOON).total_seconds() < 1.5 * (MOST_ATTEMPTS * LONGEST_WAIT)
+
+
+async def test_what_waited_long_is_still_delivered(store: Store, clock: Clock, tmp_path: Path, seal: Seal) -> None:
+    case = recorded(store)
+    await Outbox(store, [Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), LATER)], clock).drain()
+    store.close()
+    clock.forward(LONG)
+    with closing(Store(tmp_path / "haven.db", seal)) as again:
+        platform = Scripted()
+        await Outbox(again, [platform], clock).drain()
+        assert names(platform) == ["AdviseTarget", "UpdateAlert"]
+        assert advice_now(again, case) is Advice.DELIVERED
+
+
+async def test_attempts_that_a_kill_cut_short_count_too(store: Store, clock: Clock) -> None:
+    case = recorded(store, level=Level.ALERT)
+    for _ in range(MOST_ATTEMPTS - 1):
+        assert store.begin("console", clock.now.timestamp())
+    platform = Scripted("console", LATER)
+    await Outbox(store, [platform], clock).drain()
+    assert names(platform) == ["AlertModerators"]
+    assert store.next_due("console") is None
+    held = store.case_of(case.id)
+    assert held
+    assert held.post is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -158,6 +159,25 @@ def test_cases_of_others_are_not_the_case(store: Store, space: str, account: Acc
     assert store.case(space, account, kind) is None
 
 
+def test_the_cases_aimed_at_somebody_are_all_of_theirs_in_the_space_oldest_first(store: Store) -> None:
+    other_sam = Account("elsewhere", SAM.id)
+    late, early = case_about(KAYLA, "late", SAM, BEN, hours=2), case_about(BEN, "early", SAM)
+    others = [
+        case_about(KAYLA, "of another", BEN, hours=1),
+        case_about(SAM, "about them", BEN),
+        case_about(KAYLA, "in another space", SAM, space="work"),
+        case_about(KAYLA, "on another platform", other_sam),
+    ]
+    for case in (late, *others, early):
+        store.record(case, [], 1.0)
+    assert store.cases_aimed_at("home", SAM) == [early, late]
+    assert store.cases_aimed_at("home", KAYLA) == []
+    store.record(replace(late, targets=late.targets[1:]), [], 2.0)
+    assert store.cases_aimed_at("home", SAM) == [early]
+    store.forget(SAM)
+    assert store.cases_aimed_at("home", SAM) == []
+
+
 def test_the_spaces_are_those_with_cases(store: Store) -> None:
     assert store.spaces() == []
     for id, space in (("a", "work"), ("b", "home"), ("c", "work")):
@@ -203,7 +223,7 @@ def test_effects_are_taken_in_the_order_they_were_recorded_and_as_they_were(stor
     store.record(case, effects, 1.0)
     for number, effect in enumerate(effects):
         row = take(store)
-        assert (row.effect, row.case, row.attempts, row.created_at) == (effect, "c1", 1, 1.0)
+        assert (row.effect, row.case, row.attempts) == (effect, "c1", 1)
         assert store.next_due("console") == 1.0
         store.settle(row, DONE, 2.0)
         assert store.begin("console", 0.5) is None, number
@@ -368,6 +388,19 @@ def test_threads_take_turns(store: Store) -> None:
 # Nobody else can read the words.
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file rights of POSIX")
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_new_database_is_for_its_owner_only(tmp_path: Path, seal: Seal, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with closing(Store(tmp_path / "haven.db", seal)) as store:
+            store.record(case_about(), [], 1.0)
+            rights = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert rights == dict.fromkeys(("haven.db", "haven.db-wal", "haven.db-shm"), 0o600)
+
+
 def test_the_files_do_not_hold_the_words(store: Store, tmp_path: Path) -> None:
     case = case_about()
     store.record(case, [AlertModerators(view(case)), UpdateAlert(view(case), "post-1")], 1.0)
@@ -387,7 +420,6 @@ def test_the_files_do_not_hold_the_words(store: Store, tmp_path: Path) -> None:
 
 def test_forgetting_a_sender_leaves_no_bytes_of_them(store: Store, file: Path) -> None:
     case, other = case_about(), case_about(BEN, "c2")
-    store.choose(KAYLA, opted_in=False)
     for one in (case, other):
         store.record(one, [AlertModerators(view(one)), warning(one)], 1.0)
     contents = sealed(file, "SELECT body FROM cases WHERE id = 'c1'")
@@ -406,8 +438,7 @@ def test_forgetting_a_sender_leaves_no_bytes_of_them(store: Store, file: Path) -
 def test_forgetting_a_target_leaves_the_case_about_the_sender_without_name_and_words(store: Store, file: Path) -> None:
     case = case_about(KAYLA, "c1", SAM, BEN)
     unrelated = case_about(KAYLA, "c2", BEN, space="work")
-    store.choose(SAM, opted_in=True)
-    store.record(case, [], 1.0)
+    store.record(case, [warning(case)], 1.0)
     store.record(unrelated, [], 1.0)
     (body,) = sealed(file, "SELECT body FROM cases WHERE id = 'c1'")
     assert store.forget(SAM) == 1
@@ -417,6 +448,29 @@ def test_forgetting_a_target_leaves_the_case_about_the_sender_without_name_and_w
     assert store.case_of("c1") == replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=())
     assert store.case_of("c2") == unrelated
     assert store.recipient(SAM) == Recipient()
+
+
+@pytest.mark.parametrize("choice", [True, False])
+def test_forgetting_somebody_keeps_their_choice_and_not_when_they_were_warned(
+    store: Store, file: Path, choice: bool
+) -> None:
+    case = case_about()
+    for person in (SAM, BEN):
+        store.choose(person, opted_in=choice)
+    store.record(case, [warning(case), warning(case, BEN)], 1.0)
+    store.forget(SAM)
+    assert store.recipient(SAM) == Recipient(opted_in=choice)
+    assert store.recipient(BEN) == Recipient(opted_in=choice, advised_at=NOON)
+    assert ("console", SAM.id, choice, None) in rows(file, "SELECT * FROM recipients")
+    store.close()
+    assert bytes_of(file.parent).count(SAM.id.encode()) == 1
+
+
+def test_forgetting_a_sender_keeps_their_choice(store: Store) -> None:
+    store.choose(KAYLA, opted_in=False)
+    store.record(case_about(), [], 1.0)
+    assert store.forget(KAYLA) == 1
+    assert store.recipient(KAYLA) == Recipient(opted_in=False)
 
 
 def test_forgetting_a_target_stops_their_warning_and_no_other(store: Store) -> None:
@@ -471,6 +525,23 @@ def test_old_cases_go_with_all_that_hangs_on_them(store: Store, file: Path, cuto
     assert rows(file, "SELECT DISTINCT case_id FROM outbox ORDER BY 1") == [("elsewhere",), ("young",)]
     store.close()
     assert all(body not in bytes_of(file.parent) for body in bodies)
+
+
+def test_when_people_were_warned_is_erased_with_age_and_what_they_chose_is_not(store: Store, file: Path) -> None:
+    undecided, chosen, recent = (Account("console", name) for name in ("undecided", "chosen", "recent"))
+    store.choose(chosen, opted_in=True)
+    store.choose(BEN, opted_in=False)
+    for id, hours, person in (("a", 4.9, undecided), ("b", 4.9, chosen), ("c", 5, recent)):
+        case = case_about(KAYLA, id, person, hours=hours)
+        store.record(case, [warning(case, person)], 1.0)
+    store.purge("home", (NOON + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-11))))
+    assert rows(file, "SELECT account, opted_in, advised_at FROM recipients ORDER BY account") == [
+        (BEN.id, 0, None),
+        ("chosen", 1, None),
+        ("recent", None, (NOON + timedelta(hours=5)).isoformat()),
+    ]
+    store.close()
+    assert b"undecided" not in bytes_of(file.parent)
 
 
 # Files that are not as they should be.

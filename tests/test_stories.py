@@ -67,6 +67,7 @@ class Played:
     story: Story
     seen: list[Seen]
     cases: list[Case]
+    refused: list[str]
     waiting: float | None
     screen: str
     folder: Path
@@ -109,6 +110,7 @@ def play(story: Story, folder: Path, seal: Seal, classifier: Classifier) -> Play
 async def _play(story: Story, folder: Path, seal: Seal, classifier: Classifier) -> Played:
     now = START
     screen = io.StringIO()
+    refused: list[str] = []
     witness = Witness(ConsolePlatform(Console(file=screen, width=WIDE), refuses=story.refuses))
     store = Store(folder / "haven.db", seal)
     config = Config(policy=story.policy)
@@ -127,12 +129,15 @@ async def _play(story: Story, folder: Path, seal: Seal, classifier: Classifier) 
                 if act.ruling:
                     haven.guard.rule(case.id, act.ruling)
                 if act.advise:
-                    haven.guard.advise(case.id, Account(NAME, act.advise))
+                    try:
+                        haven.guard.advise(case.id, Account(NAME, act.advise))
+                    except InputError as error:
+                        refused.append(str(error))
                 await haven.outbox.drain()
         names = sorted({turn.author for turn in story.turns} | {name for turn in story.turns for name in turn.to})
         found = [store.case(SPACE, Account(NAME, name), kind) for name, kind in product(names, Kind)]
         cases = [case for case in found if case and case.level >= Level.ALERT]
-        return Played(story, witness.seen, cases, store.next_due(NAME), screen.getvalue(), folder, seal)
+        return Played(story, witness.seen, cases, refused, store.next_due(NAME), screen.getvalue(), folder, seal)
 
 
 def meets(wanted: Expected, seen: Seen) -> bool:
@@ -236,13 +241,23 @@ def test_moderators_read_the_case_as_it_is_in_the_end(played: Played) -> None:
             assert shown[case.id] == view(case)
 
 
-def test_nobody_is_warned_twice_in_a_case_and_no_sender_is_written_to(played: Played) -> None:
-    warned = [(one.effect.case, one.effect.target) for one in played.seen if isinstance(one.effect, AdviseTarget)]
+def test_a_press_is_refused_where_the_member_said_no_and_nowhere_else(played: Played) -> None:
+    presses = [act.advise for act in played.story.acts if act.advise]
+    said_no = [name for name in presses if played.story.choices.get(name) is False]
+    assert played.refused == [f"nothing to send to '{name}': declined" for name in said_no]
+
+
+def test_nobody_is_warned_twice_except_once_more_in_a_crisis_and_no_sender_is_written_to(played: Played) -> None:
+    warnings = [one.effect for one in played.seen if isinstance(one.effect, AdviseTarget)]
+    warned = [(effect.case, effect.target, effect.crisis) for effect in warnings]
     accused = {alert.sender for alert in played.alerts()} | {
         case.about for case in played.cases if case.kind is Kind.THREAT
     }
     assert len(warned) == len(set(warned)), str(played)
-    assert not accused & {target for _, target in warned}, str(played)
+    assert not accused & {effect.target for effect in warnings}, str(played)
+    calm = {(case, target): turn for turn, (case, target, crisis) in enumerate(warned) if not crisis}
+    upset = {(case, target): turn for turn, (case, target, crisis) in enumerate(warned) if crisis}
+    assert all(calm[one] < upset[one] for one in calm.keys() & upset.keys()), str(played)
 
 
 def test_a_warning_is_the_page_of_advice_and_nothing_else(played: Played) -> None:
@@ -273,6 +288,7 @@ def test_a_story_told_again_after_a_restart_causes_nothing(
     shutil.copytree(played.folder, tmp_path, dirs_exist_ok=True)
     again = play(played.story, tmp_path, played.seal, classifier)
     assert not [one for one in again.seen if not isinstance(one.effect, UpdateAlert)], str(again)
+    assert len(again.refused) == len([act for act in played.story.acts if act.advise])
 
 
 def test_in_a_crisis_the_lines_against_self_harm_come_first(tmp_path: Path, classifier: Classifier) -> None:
@@ -284,6 +300,17 @@ def test_in_a_crisis_the_lines_against_self_harm_come_first(tmp_path: Path, clas
     assert page.sections[0].id == "crisis"
     assert warning[3] == page.sections[0].heading
     assert "999" in warning[4]
+
+
+def test_who_despairs_after_the_warning_is_told_once_more_whom_to_call(tmp_path: Path, classifier: Classifier) -> None:
+    played = play(read_story(FOLDER / "despair_later.toml"), tmp_path, one_time_seal(), classifier)
+    first, further = [frame for frame in frames(played) if frame[0].startswith("to Sam, in private")]
+    page = advice.warning("en-GB", kind=Kind.THREAT, crisis=True)
+    assert page.sections[0].heading not in first
+    assert further[3] == page.sections[0].heading
+    assert "999" in further[4]
+    shown = {one.turn: one.effect.alert.crisis for one in played.seen if not isinstance(one.effect, AdviseTarget)}
+    assert next(turn for turn, crisis in shown.items() if crisis) == 8
 
 
 @pytest.mark.parametrize(

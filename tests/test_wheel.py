@@ -106,14 +106,10 @@ def test_the_wheel_plays_the_demo(python: Python, unpacked: Path, frames: Frames
     assert set(titles) == {"to Sam, in private", "to the moderators"}
 
 
-def test_the_wheel_scans_and_knows_its_settings(python: Python, tmp_path: Path, unpacked: Path) -> None:
+def test_the_wheel_scans_and_knows_its_settings(python: Python, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"messages": [{"from": "a", "text": "hello"}]}\n')
     result = python("-m", "bot", "scan", "--json", "a.jsonl")
     assert (result.returncode, result.stderr) == (0, "")
     assert json.loads(result.stdout)["verdict"] == "none"
-    check = python("-m", "bot", "config", "check")
-    assert (check.returncode, check.stderr) == (0, "")
     example = python("-m", "bot", "config", "example")
     assert example.stdout == (ROOT / "config.example.toml").read_text(encoding="utf-8")
-    version = python("-m", "bot", "--version")
-    assert version.stdout.split()[-1] in str(*unpacked.glob("haven-*.dist-info"))
