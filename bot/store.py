@@ -1,4 +1,4 @@
-"""The only SQL: cases, what is to be delivered, and what people chose, in one SQLite file."""
+"""The only SQL, with `schema.py`: cases, what is to be delivered, and what people chose, in one SQLite file."""
 
 from __future__ import annotations
 
@@ -12,49 +12,18 @@ from threading import RLock
 from typing import Any
 
 import msgspec
-from sqlite_utils import Database, Migrations
+from sqlite_utils import Database
 
 from bot.case import Case, Recipient, view
 from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, Outcome, UpdateAlert
+from bot.schema import migrations
 from bot.sealing import Seal
 from classifiers.assessment import Kind
 from classifiers.conversation import Account
 from classifiers.errors import InputError
 
-migrations = Migrations("haven")
 _EFFECTS: dict[str, type[Effect]] = {effect.__name__: effect for effect in (AdviseTarget, AlertModerators, UpdateAlert)}
 _BUSY_SECONDS = 5
-
-
-_SCHEMA = (
-    "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL)",
-    """CREATE TABLE cases (
-        id TEXT PRIMARY KEY, space TEXT NOT NULL, kind TEXT NOT NULL,
-        platform TEXT NOT NULL, account TEXT NOT NULL, seen_at TEXT NOT NULL, body BLOB NOT NULL)""",
-    "CREATE INDEX cases_about ON cases (space, platform, account, kind, seen_at)",
-    "CREATE INDEX cases_seen ON cases (space, seen_at)",
-    """CREATE TABLE targets (
-        case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
-        platform TEXT NOT NULL, account TEXT NOT NULL,
-        PRIMARY KEY (case_id, platform, account)) WITHOUT ROWID""",
-    "CREATE INDEX targets_account ON targets (platform, account)",
-    """CREATE TABLE outbox (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
-        platform TEXT NOT NULL, effect TEXT NOT NULL, payload BLOB, attempts INTEGER NOT NULL DEFAULT 0,
-        created_at REAL NOT NULL, due_at REAL NOT NULL, settled_at REAL, outcome TEXT, detail TEXT)""",
-    "CREATE INDEX outbox_due ON outbox (platform, due_at) WHERE settled_at IS NULL",
-    "CREATE INDEX outbox_case ON outbox (case_id)",
-    """CREATE TABLE recipients (
-        platform TEXT NOT NULL, account TEXT NOT NULL, opted_in INTEGER, advised_at TEXT,
-        PRIMARY KEY (platform, account)) WITHOUT ROWID""",
-)
-
-
-@migrations()
-def m001_initial(db: Database) -> None:
-    """Create the first schema; `body` and `payload` are sealed."""
-    for statement in _SCHEMA:
-        db.conn.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""The database's schema, as migrations; never change an old one, add another under it."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("haven")
+
+_SCHEMA = (
+    "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL)",
+    """CREATE TABLE cases (
+        id TEXT PRIMARY KEY, space TEXT NOT NULL, kind TEXT NOT NULL,
+        platform TEXT NOT NULL, account TEXT NOT NULL, seen_at TEXT NOT NULL, body BLOB NOT NULL)""",
+    "CREATE INDEX cases_about ON cases (space, platform, account, kind, seen_at)",
+    "CREATE INDEX cases_seen ON cases (space, seen_at)",
+    """CREATE TABLE targets (
+        case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        platform TEXT NOT NULL, account TEXT NOT NULL,
+        PRIMARY KEY (case_id, platform, account)) WITHOUT ROWID""",
+    "CREATE INDEX targets_account ON targets (platform, account)",
+    """CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        platform TEXT NOT NULL, effect TEXT NOT NULL, payload BLOB, attempts INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL, due_at REAL NOT NULL, settled_at REAL, outcome TEXT, detail TEXT)""",
+    "CREATE INDEX outbox_due ON outbox (platform, due_at) WHERE settled_at IS NULL",
+    "CREATE INDEX outbox_case ON outbox (case_id)",
+    """CREATE TABLE recipients (
+        platform TEXT NOT NULL, account TEXT NOT NULL, opted_in INTEGER, advised_at TEXT,
+        PRIMARY KEY (platform, account)) WITHOUT ROWID""",
+)
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Create the first schema; `body` and `payload` are sealed."""
+    for statement in _SCHEMA:
+        db.conn.execute(statement)
