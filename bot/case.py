@@ -110,8 +110,10 @@ def decide(
         return case, ()
     before = case if case and found.at - case.seen_at <= policy.incident_gap else None
     now = _merge(before or _open(found), found, policy)
-    if now.ruling is Ruling.NOT_SEXTORTION:
-        return now, ()
+    if before and now.ruling is Ruling.NOT_SEXTORTION:
+        if not before.targets or now.targets == before.targets:
+            return now, ()
+        now = replace(now, ruling=None)  # somebody new is aimed at, whom the ruling did not know
     now, advice = _advise(now, found, policy, recipient)
     if before and found.target and now.crisis and not before.crisis:
         advice = advice or _say_whom_to_call(now, found.target, recipient)
@@ -168,6 +170,9 @@ def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
 def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a moderator's wish to warn one target into the case; a choice of that person stands above it."""
     held = {target.account: target.advice for target in case.targets}
+    if account not in held and account != case.about:
+        held[account] = Advice.UNSURE  # whom Haven could not name, a moderator may
+        case = replace(case, targets=(*case.targets, Target(account, Advice.UNSURE)))
     if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
         return case, ()
     if recipient.opted_in is False:

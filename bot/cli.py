@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -32,9 +33,9 @@ class _Commands(click.Group):
         except InputError as error:
             _refuse(ctx, str(error))
         except OSError as error:
-            if error.filename is None:
+            if error.errno == errno.EPIPE:
                 raise
-            _refuse(ctx, f"{error.filename}: {error.strerror}")
+            _refuse(ctx, f"{error.filename or 'output'}: {error.strerror}")
 
 
 def _refuse(ctx: click.Context, why: str) -> NoReturn:
@@ -168,7 +169,7 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
     store = open_store(settings, folder, os.environ)
     erased = store.forget(Account(_printable(platform), _printable(account)))
     store.close()
-    click.echo(f"erased; {erased} cases lost content")
+    click.echo(f"erased; cases about this account or aimed at it: {erased}")
 
 
 @main.command()

@@ -57,11 +57,11 @@ def scan_all(
                         out.write(json.dumps(report.as_json()) + "\n")
                         out.flush()
                     elif report.level > Level.NONE:
-                        console.print(render(report))
+                        console.print(render(report), soft_wrap=not console.is_terminal)
             except InputError as error:
                 sound = False
                 errors.print(Text(f"haven: {visible(str(error))}"))
-    if not as_json:
+    if not as_json and conversations:
         console.print(
             Text(
                 f"{conversations:,} conversations, {messages:,} messages: Haven would have told the moderators"

@@ -531,16 +531,18 @@ def test_a_ruling_is_shown_on_the_alert_once(ruling: Ruling) -> None:
 
 def test_not_sextortion_silences_the_case_whatever_comes() -> None:
     case, _ = rule(posted(level=Level.ALERT), Ruling.NOT_SEXTORTION)
-    for found in (
-        threat(hours=1),
-        threat(hours=2, target=BEN),
-        threat(hours=3, markers=tuple(Marker)),
-        threat(hours=4, crisis=True),
-    ):
+    for found in (threat(hours=1), threat(hours=3, markers=tuple(Marker)), threat(hours=4, crisis=True)):
         case, effects = decided(case, found)
         assert effects == ()
     assert case.seen_at == NOON + timedelta(hours=4)
-    assert Advice.PENDING not in advice_of(case).values()
+
+
+def test_not_sextortion_is_lifted_when_somebody_new_is_aimed_at() -> None:
+    case, _ = rule(posted(level=Level.ALERT), Ruling.NOT_SEXTORTION)
+    case, effects = decided(case, threat(hours=2, target=BEN))
+    assert case.ruling is None
+    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
+    assert advice_of(case)[BEN] is Advice.PENDING
 
 
 def test_not_sextortion_silences_a_case_that_was_not_alerted_yet() -> None:
@@ -576,10 +578,12 @@ def test_a_moderator_can_have_a_target_warned_who_was_not(advice: Advice) -> Non
         assert (case, effects) == (before, ())
 
 
-def test_a_moderator_can_have_nobody_else_warned() -> None:
+def test_a_moderator_can_name_whom_haven_could_not_but_never_the_sender() -> None:
     case = with_advice(Advice.WAITING)
-    for account in (SENDER, BEN):
-        assert advise(case, account, NOBODY_YET) == (case, ())
+    assert advise(case, SENDER, NOBODY_YET) == (case, ())
+    now, effects = advise(case, BEN, NOBODY_YET)
+    assert advice_of(now) == {SAM: Advice.WAITING, BEN: Advice.PENDING}
+    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
 
 
 def test_a_moderator_cannot_have_somebody_warned_who_said_no() -> None:

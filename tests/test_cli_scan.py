@@ -198,7 +198,7 @@ def test_one_bad_export_ends_with_a_line(invoke: Invoke, refused: Refused, tmp_p
     assert result.stdout == ""
     result = invoke("scan", name)
     refused(result, name, reason)
-    assert re.fullmatch("0 conversations, 0 messages.*\n", result.stdout)
+    assert result.stdout == ""
 
 
 def test_what_comes_before_the_fault_of_an_export_is_reported(

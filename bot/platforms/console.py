@@ -39,6 +39,14 @@ NAME = "console"
 _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTALL)
 _MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_DISMISSED = (
+    "Noted. You hear no more of this case while it goes on, unless somebody new is aimed at; after a quiet week (or the"
+    " incident gap of this space) what follows is a new case."
+)
+_CHOSEN = {
+    "on": "Haven will write to you in private if it sees you threatened. /protect off stops that.",
+    "off": "Haven will not write to you. You can always type /help, and /protect on changes it back.",
+}
 _PRIVACY = (
     "Haven reads messages in memory and forgets them. When somebody is threatened it keeps a case with a few short"
     " excerpts, encrypted, and erases it after 30 days unless this community chose another time. It keeps whether you"
@@ -54,7 +62,7 @@ _SAID_OF_ADVICE = {
     Advice.DECLINED: "asked not to be written to",
     Advice.RECENT: "was warned a short while ago and not again",
     Advice.WAITING: "waits for a moderator to send the private warning",
-    Advice.UNSURE: "not written to: not sure enough",
+    Advice.UNSURE: "not written to, not sure enough: a moderator may (/advise)",
 }
 
 
@@ -111,8 +119,7 @@ class Room:
                 self._say(advice.help_page("en-GB").plain(), f"to {visible(member.id)}, in private")
             case ["/protect", "on" | "off" as choice]:
                 self._store.choose(member, opted_in=choice == "on")
-                said = "will be" if choice == "on" else "will not be"
-                self._say(f"You {said} written to when Haven sees you threatened.", f"to {visible(member.id)}")
+                self._say(_CHOSEN[choice], f"to {visible(member.id)}")
             case ["/protect", "status"]:
                 chosen = {None: "you have not chosen", True: "on", False: "off"}
                 self._say(f"Private warnings: {chosen[self._store.recipient(member).opted_in]}.")
@@ -128,6 +135,7 @@ class Room:
                     self._guard.rule(case, Ruling.CONFIRMED)
                 case ["/dismiss", case]:
                     self._guard.rule(case, Ruling.NOT_SEXTORTION)
+                    self._say(_DISMISSED)
                 case ["/advise", case, name]:
                     self._guard.advise(case, Account(NAME, name))
                 case ["/forget", name]:
@@ -168,7 +176,7 @@ class ConsolePlatform:
                 return Delivery(Outcome.DELIVERED, reference=f"{alert.case}#{next(self._numbers)}")
             case UpdateAlert(alert=alert):
                 title = f"to the moderators  ·  case {alert.case}, the same alert, edited"
-                self._show(render(alert, guidance=False), title, "yellow")
+                self._show(render(alert, guidance=alert.crisis), title, "yellow")
                 return Delivery(Outcome.DELIVERED, reference=effect.reference)
             case _:
                 assert_never(effect)
@@ -197,6 +205,8 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         Text.assemble((visible(target.account.id), "bold"), ": ", _SAID_OF_ADVICE[target.advice])
         for target in alert.targets
     ]
+    if not alert.targets:
+        lines.append(Text(f"nobody was written to, because nobody is clearly aimed at: /advise {alert.case} NAME"))
     for seen in alert.evidence:
         why = f"  {seen.probability:4.0%} {seen.marker.replace('_', ' ')}: "
         lines.append(Text.assemble((why, "cyan"), ("“" + visible(seen.excerpt) + "”", "dim")))
