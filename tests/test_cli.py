@@ -396,7 +396,8 @@ def test_a_full_disk_ends_the_first_start_with_a_line_and_spoils_nothing(
 def test_forget_erases_an_account_from_the_file(haven: Run, invoke: Invoke, database: Path) -> None:
     assert b"samantha77" in database.read_bytes()
     result = haven("forget", "console", "samantha77")
-    assert (result.returncode, result.stdout, result.stderr) == (0, "erased; cases about this account or aimed at it: 1\n", "")
+    said = "erased; cases about this account or aimed at it: 1\n"
+    assert (result.returncode, result.stdout, result.stderr) == (0, said, "")
     assert b"samantha77" not in database.read_bytes()
     assert b"kayla_x" in database.read_bytes()
     assert invoke("forget", "console", "samantha77").stdout == "erased; cases about this account or aimed at it: 0\n"
