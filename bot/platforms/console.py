@@ -139,7 +139,7 @@ class Room:
                 case ["/advise", case, name]:
                     self._guard.advise(case, Account(NAME, name))
                 case ["/forget", name]:
-                    self._say(f"erased; {self._guard.forget(Account(NAME, name))} cases were about them or aimed at them")
+                    self._say(f"erased; cases about them or aimed at them: {self._guard.forget(Account(NAME, name))}")
                 case _:
                     self._say("moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME, /forget NAME")
         except InputError as error:
