@@ -78,9 +78,14 @@ def open_seal(config: Config, folder: Path, environment: Mapping[str, str], *, c
     return load_seal(folder / config.store.key_file, environment, create=create)
 
 
+def model_folder(config: Config, folder: Path) -> Path:
+    """Return where the model is that the settings name: by default the one that came with Haven."""
+    return folder / config.model.folder if config.model.folder else bundled()
+
+
 def open_classifier(config: Config, folder: Path) -> Classifier:
     """Load the model that the settings name."""
-    model, _ = load(folder / config.model.folder if config.model.folder else bundled())
+    model, _ = load(model_folder(config, folder))
     return Classifier(model)
 
 

@@ -169,10 +169,9 @@ def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
 
 def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a moderator's wish to warn one target into the case; a choice of that person stands above it."""
+    if account != case.about:
+        case = _with_target(case, account)  # whom Haven could not name, a moderator may
     held = {target.account: target.advice for target in case.targets}
-    if account not in held and account != case.about:
-        held[account] = Advice.UNSURE  # whom Haven could not name, a moderator may
-        case = replace(case, targets=(*case.targets, Target(account, Advice.UNSURE)))
     if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
         return case, ()
     if recipient.opted_in is False:
@@ -236,15 +235,13 @@ def _open(found: Assessment) -> Case:
 def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
     seen = {evidence.marker for evidence in case.evidence}
     new = tuple(e for e in found.evidence if e.probability >= CLEAR and e.marker not in seen)
-    targets = case.targets
-    if found.target and found.level >= Level.ALERT and found.target not in (t.account for t in targets):
-        targets = (*targets, Target(found.target, Advice.UNSURE))
+    if found.target and found.level >= Level.ALERT:
+        case = _with_target(case, found.target)
     return replace(
         case,
         level=max(case.level, found.level),
         seen_at=max(case.seen_at, found.at),
         crisis=case.crisis or found.crisis,
-        targets=targets,
         evidence=case.evidence + new,
         locale=policy.locale,
         destination=policy.alert_channel,
@@ -287,6 +284,13 @@ def _warning(case: Case, account: Account) -> AdviseTarget:
         locale=case.locale,
         crisis=case.crisis,
     )
+
+
+def _with_target(case: Case, account: Account) -> Case:
+    """Return the case with the account among its targets."""
+    if any(target.account == account for target in case.targets):
+        return case
+    return replace(case, targets=(*case.targets, Target(account, Advice.UNSURE)))
 
 
 def _with_advice(case: Case, account: Account, advice: Advice) -> Case:

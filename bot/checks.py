@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bot.app import open_seal, open_store
+from bot.app import model_folder, open_seal, open_store
 from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
 from bot.sealing import KEY_VARIABLE
-from classifiers.artefact import bundled, load
+from classifiers.artefact import load
 
 
 def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator[str]:
@@ -23,8 +23,7 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     for platform, variable in TOKEN_VARIABLES.items():
         held = token(platform, getattr(config, platform), folder, environment)
         yield f"{platform}: {'a token is set' if held else f'no token ({variable})'}"
-    model_folder = folder / config.model.folder if config.model.folder else bundled()
-    model, manifest = load(model_folder)
+    model, manifest = load(model_folder(config, folder))
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database
     if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
