@@ -15,15 +15,20 @@ from typing import Any
 import joblib
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.errors import InputError
-from classifiers.model import COLUMNS, ENGLISH, GROUPS, Model, Scale, Thresholds
+from classifiers.model import FEATURES, GROUPS, HIDDEN, PARTS, Layer, Model, Scale, Thresholds
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE = "haven.joblib"
 MANIFEST_FILE = "manifest.json"
 _COMPRESSION = ("zlib", 9)
+_LAYERS = {
+    "hidden": (PARTS * FEATURES, HIDDEN),
+    "verdicts": (HIDDEN, len(Kind)),
+}
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,9 +55,10 @@ def save(model: Model, folder: Path, data_sha256: str, metrics: Mapping[str, Any
     ordered = sorted(model.rows, key=model.rows.__getitem__)
     content = {
         "terms": "\n".join(ordered),
-        "weights": model.weights,
+        "steps": model.steps,
+        "sizes": model.sizes,
         "biases": model.biases,
-        "constants": {kind.value: model.constants[kind] for kind in Kind},
+        **{name: [*getattr(model, name)] for name in _LAYERS},
     }
     joblib.dump(content, buffer, compress=_COMPRESSION)
     manifest = Manifest(
@@ -87,17 +93,18 @@ def load(folder: Path) -> tuple[Model, Manifest]:
     try:
         content = joblib.load(io.BytesIO(raw))
         rows = {term: row for row, term in enumerate(content["terms"].split("\n"))}
-        weights = np.asarray(content["weights"], dtype=np.float32)
-        biases = np.asarray(content["biases"], dtype=np.float32)
-        if weights.shape != (len(rows), COLUMNS) or biases.shape != (ENGLISH + 1,):
-            raise ValueError(f"{weights.shape} weights and {biases.shape} biases for {len(rows)} terms")
         model = Model(
             rows=rows,
-            weights=weights,
-            biases=biases,
-            constants={kind: float(content["constants"][kind.value]) for kind in Kind},
+            steps=_array(content["steps"], np.int8, len(rows), FEATURES),
+            sizes=_array(content["sizes"], np.float32, len(rows)),
+            biases=_array(content["biases"], np.float32, FEATURES),
             scales=manifest.scales,
             thresholds=manifest.thresholds,
+            **{
+                name: Layer(_array(weights, np.float32, *shape), _array(biases, np.float32, shape[1]))
+                for name, shape in _LAYERS.items()
+                for weights, biases in [content[name]]
+            },
         )
     except (
         ValueError,
@@ -130,6 +137,13 @@ def read_manifest(file: Path) -> Manifest:
         if kind not in manifest.scales or any({*group} != {*GROUPS} for group in groups):
             raise InputError(f"{file}: lacks scales or thresholds for {kind}")
     return manifest
+
+
+def _array(values: object, kind: type[Any], *shape: int) -> npt.NDArray[Any]:
+    found = np.asarray(values)
+    if found.dtype != kind or found.shape != shape:
+        raise ValueError(f"{found.dtype} numbers of shape {found.shape} where {shape} {kind.__name__} are expected")
+    return found
 
 
 def _libraries() -> dict[str, str]:

@@ -17,6 +17,7 @@ from classifiers.exchange import Conversation
 from classifiers.model import GROUPS, Model, Scale, Thresholds
 from classifiers.training import Examples, fit
 
+HOLD_OUTS = 10
 POSITIVE = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "victim_disclosure"}
 FALSE_ALARMS = {
     Sensitivity.LOW: (0.05, 0.01, 0.004),
@@ -40,7 +41,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """One conversation as a model saw it that was trained on all other writers."""
+    """One conversation as a model saw it that was trained without its writer."""
 
     labelled: Labelled
     peaks: Mapping[Kind, Peak]
@@ -48,10 +49,11 @@ class HeldOut:
 
 
 def held_out(corpus: Corpus, examples: Examples, jobs: int | None) -> Iterable[list[HeldOut]]:
-    """Yield the conversations of each writer in turn, read by a model that has not seen the writer."""
+    """Yield the conversations of each group of writers in turn, read by a model that has seen none of the group."""
+    groups = [corpus.writers[start::HOLD_OUTS] for start in range(HOLD_OUTS)]
     run: Any = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
     found: Iterable[list[HeldOut]] = run(
-        joblib.delayed(_leave_out)(corpus, examples, writer) for writer in corpus.writers
+        joblib.delayed(_leave_out)(corpus, examples, group) for group in groups if group
     )
     return found
 
@@ -81,8 +83,9 @@ def peaks(model: Model, labelled: Labelled) -> tuple[dict[Kind, Peak], list[Sequ
         scores.append(line.scores)
         exchange = conversation.exchange(line.author)
         group = model.group(exchange)
+        totals = model.totals(exchange, line.at)
         for kind, assessment in zip(Kind, assessments, strict=True):
-            total = model.total(kind, exchange, line.at)
+            total = totals[kind]
             peak = found[kind]
             if total > peak.highest:
                 peak = replace(peak, highest=total, group=group)
@@ -92,11 +95,9 @@ def peaks(model: Model, labelled: Labelled) -> tuple[dict[Kind, Peak], list[Sequ
     return found, scores
 
 
-def _leave_out(corpus: Corpus, examples: Examples, writer: str) -> list[HeldOut]:
-    model = fit(examples, without=writer)
-    return [
-        HeldOut(labelled, *peaks(model, labelled)) for labelled in corpus.conversations if labelled.writer == writer
-    ]
+def _leave_out(corpus: Corpus, examples: Examples, writers: list[str]) -> list[HeldOut]:
+    model = fit(examples, without=writers)
+    return [HeldOut(one, *peaks(model, one)) for one in corpus.conversations if one.writer in writers]
 
 
 def _scale(kind: Kind, seen: Sequence[HeldOut]) -> Scale:

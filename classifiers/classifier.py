@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
@@ -39,17 +39,18 @@ class Classifier:
 
         An edit is read with everything that stands in the channel by now.
         """
-        line, before = conversation.add(message, words(message.text))
-        line.scores = self.model.read_line(line.words, before)
+        line = conversation.add(message, words(message.text))
+        line.features, line.scores = self.model.read_line(line.words, line.before)
         if shows_despair(line.words):
             line.scores[_DISTRESS] = 1.0
         exchange = conversation.exchange(line.author)
         now = conversation.lines[-1].at
+        totals = self.model.totals(exchange, now)
         addressee = conversation.addressee(line.author, _coercion)
         evidence = _evidence(exchange.mine)
         return (
-            self._read(Kind.THREAT, message, exchange, evidence, sensitivity, now, line.author, addressee),
-            self._read(Kind.DISCLOSURE, message, exchange, evidence, sensitivity, now, None, line.author),
+            self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, line.author, addressee),
+            self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, None, line.author),
         )
 
     def _read(
@@ -57,13 +58,13 @@ class Classifier:
         kind: Kind,
         message: Message,
         exchange: Exchange,
+        totals: Mapping[Kind, float],
         evidence: tuple[Evidence, ...],
         sensitivity: Sensitivity,
-        now: datetime,
         sender: Account | None,
         target: Account | None,
     ) -> Assessment:
-        score = self.model.scales[kind](self.model.total(kind, exchange, now))
+        score = self.model.scales[kind](totals[kind])
         level = self.model.thresholds[kind][sensitivity][self.model.group(exchange)].level(score)
         if not _supports(kind, evidence):
             level = min(level, Level.NOTICE)

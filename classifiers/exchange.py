@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from classifiers.conversation import Account, Message
 
 RING = 64
@@ -21,7 +24,7 @@ _LEAD = 1.25
 
 @dataclass(slots=True)
 class Line:
-    """A message in the ring: its words, the first 200 characters to show, and the model's scores (one per column)."""
+    """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads."""
 
     message_id: str
     author: Account
@@ -29,14 +32,17 @@ class Line:
     at: datetime
     to: tuple[Account, ...]
     words: list[str]
+    before: str = "^"
+    features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     scores: list[float] = field(default_factory=list)
 
 
 class Exchange(NamedTuple):
-    """The lines of one speaker and of those who talk with them, latest first."""
+    """The lines of one speaker and of those who talk with them, latest first, and the latest of all."""
 
     mine: list[Line]
     theirs: list[Line]
+    latest: Line
 
 
 class Conversation:
@@ -46,11 +52,11 @@ class Conversation:
         self.last_at = last_at
         self.lines: deque[Line] = deque(maxlen=RING)
 
-    def add(self, message: Message, words: list[str]) -> tuple[Line, str]:
-        """Take a message in, or its edit in place; return its line and the word that it continues.
+    def add(self, message: Message, words: list[str]) -> Line:
+        """Take a message in, or its edit in place; return its line.
 
-        The word is that of the same author just before ("^" when there is none), so that lines
-        sent in one breath read as one. Forwarded words are nobody's here.
+        It continues the last word of the same author just before ("^" when there is none), so that
+        lines sent in one breath read as one. Forwarded words are nobody's here.
         """
         excerpt = "" if message.forwarded else message.text[:_EXCERPT]
         line = Line(message.id, message.author, excerpt, message.sent_at, message.to, words if excerpt else [])
@@ -67,7 +73,9 @@ class Conversation:
             and bool(before.words)
             and line.at - before.at <= _SAME_BREATH
         )
-        return line, before.words[-1] if joined and before else "^"
+        if joined and before:
+            line.before = before.words[-1]
+        return line
 
     def forget(self, account: Account) -> None:
         """Drop what the account wrote."""
@@ -84,15 +92,19 @@ class Conversation:
         just_two = len({line.author for line in lines}) <= 2
         mine: list[Line] = []
         theirs: list[Line] = []
+        latest: Line | None = None
         for i in range(len(lines) - 1, -1, -1):
             line = lines[i]
             if line.author == speaker:
                 mine.append(line)
             elif just_two or speaker in line.to or (not line.to and _beside(lines, i, speaker)):
                 theirs.append(line)
+            else:
+                continue
+            latest = latest or line
             if len(mine) + len(theirs) == EXCHANGE:
                 break
-        return Exchange(mine, theirs)
+        return Exchange(mine, theirs, latest or lines[-1])
 
     def addressee(self, speaker: Account, weight: Callable[[Line], float]) -> Account | None:
         """Return whom the speaker's lines are aimed at, None when nobody clearly leads.

@@ -1,9 +1,9 @@
-"""The model: one table of term weights; everything it says is a sum over the terms of recent lines."""
+"""The model: a small network over the terms of recent lines, and how its sums become scores and levels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -13,22 +13,18 @@ import numpy.typing as npt
 
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.exchange import Exchange, Line, fading
-from classifiers.terms import terms, weight
+from classifiers.terms import pair_terms, terms, weight, word_terms
 
 MARKERS = tuple(Marker)
 ENGLISH = len(MARKERS)
-MINE = {Kind.THREAT: ENGLISH + 1, Kind.DISCLOSURE: ENGLISH + 3}
-THEIRS = {Kind.THREAT: ENGLISH + 2, Kind.DISCLOSURE: ENGLISH + 4}
-COLUMNS = ENGLISH + 5
-LOUDEST_LINE = 2.0
-_AGREEMENT, _CLEAR_FROM = 4.0, 0.3
-_PARTS_OF_A_THREAT = (
-    (Marker.IMAGE_CLAIM, Marker.SHARE_THREAT),
-    (Marker.SHARE_THREAT, Marker.CONTACTS_THREAT),
-    (Marker.PAYMENT_DEMAND, Marker.COMPLIANCE_DEMAND),
-)
-_COLUMN = {marker: column for column, marker in enumerate(MARKERS)}
+HIDDEN = 64
+FEATURES = HIDDEN + ENGLISH + 1
+PARTS = 5
+LOUDEST = 8.0
 GROUPS = ("english", "other")
+_COLUMN = {marker: column for column, marker in enumerate(MARKERS)}
+
+Floats = npt.NDArray[np.float32]
 
 
 class Thresholds(NamedTuple):
@@ -45,7 +41,7 @@ class Thresholds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Turns a sum of weights into a score between 0 and 1."""
+    """Turns a sum into a score between 0 and 1."""
 
     slope: float
     offset: float
@@ -55,61 +51,91 @@ class Scale:
         return sigmoid(self.slope * total + self.offset)
 
 
+class Layer(NamedTuple):
+    """Weights with a row per input and a column per output, and a bias per output."""
+
+    weights: Floats
+    biases: Floats
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """Return the outputs for one row of inputs, or for several."""
+        return inputs @ self.weights + self.biases
+
+
+class Reading(NamedTuple):
+    """What the model makes of one line.
+
+    `features` (75) go on into the exchange: 64 that training found of use, between 0 and 8, then the probabilities
+    of the ten markers and of English. `scores` has the markers' probabilities again and the sum of "is English".
+    """
+
+    features: Floats
+    scores: list[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """What training leaves: plain arrays and numbers.
 
-    `weights` has a row per term and 15 columns: the ten markers, "is English", and for each kind
-    what a line says when the speaker wrote it and when it was written to them. `biases` has the
-    first eleven columns' constants, `constants` one per kind.
+    Everything about a line is a sum over its terms: `steps` has a row per term in whole numbers from -127 to 127
+    with a column per feature, `sizes` what one step of each row is worth, `biases` a number per feature.
+    `hidden` and then `verdicts` read the features of an exchange.
     """
 
     rows: Mapping[str, int]
-    weights: npt.NDArray[np.float32]
-    biases: npt.NDArray[np.float32]
-    constants: Mapping[Kind, float]
+    steps: npt.NDArray[np.int8]
+    sizes: Floats
+    biases: Floats
+    hidden: Layer
+    verdicts: Layer
     scales: Mapping[Kind, Scale]
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
 
-    def read_line(self, words: list[str], before: str) -> list[float]:
-        """Return the markers' probabilities and the line's other sums, of which none is louder than 2."""
-        rows = [row for term in terms(words, before) if (row := self.rows.get(term)) is not None]
-        sums = self.weights[rows].sum(axis=0) * weight(words)
-        sums[: len(self.biases)] += self.biases
-        sums[:ENGLISH] = 1 / (1 + np.exp(-np.clip(sums[:ENGLISH], -60, 60)))
-        np.clip(sums[ENGLISH + 1 :], -LOUDEST_LINE, LOUDEST_LINE, out=sums[ENGLISH + 1 :])
-        result: list[float] = sums.tolist()
-        return result
+    def read_line(self, words: list[str], before: str) -> Reading:
+        """Return what a line of words says by itself; `before` is the word that it continues."""
+        sums = self._sum(terms(words, before)) * np.float32(weight(words)) + self.biases
+        likely = 1 / (1 + np.exp(-np.clip(sums[HIDDEN:], -60, 60)))
+        scores: list[float] = [*likely[:ENGLISH].tolist(), float(sums[-1])]
+        return Reading(np.concatenate([np.clip(sums[:HIDDEN], 0, LOUDEST), likely]), scores)
 
-    def total(self, kind: Kind, exchange: Exchange, now: datetime) -> float:
-        """Return the sum of an exchange, older lines fading; clear words of a threat add to it."""
-        mine, theirs = MINE[kind], THEIRS[kind]
-        total = (
-            self.constants[kind]
-            + sum(line.scores[mine] * fading(line, now) for line in exchange.mine)
-            + sum(line.scores[theirs] * fading(line, now) for line in exchange.theirs)
-        )
-        return total + _agreement(exchange, now) if kind is Kind.THREAT else total
+    def totals(self, exchange: Exchange, now: datetime) -> dict[Kind, float]:
+        """Return for each kind what an exchange adds up to, above 0 for likely; older lines fade."""
+        hidden = np.maximum(self.hidden(gathered(exchange, now)), 0)
+        return dict(zip(Kind, self.verdicts(hidden).tolist(), strict=True))
 
     def group(self, exchange: Exchange) -> str:
         """Return the language group that the exchange is held to."""
         lines = exchange.mine + exchange.theirs
         return GROUPS[sum(line.scores[ENGLISH] for line in lines if line.words) < 0]
 
+    def shares(self, words: list[str], before: str, marker: Marker) -> list[float]:
+        """Return what each word of a line adds to the sum of a marker; pairs count half for each of their words."""
+        column = HIDDEN + _COLUMN[marker]
+        pairs = [self._sum([pair])[column] / 2 for pair in pair_terms(words, before)]
+        alone = [self._sum(word_terms(word))[column] for word in words]
+        return [
+            float(own + left + right) * weight(words) for own, left, right in zip(alone, pairs, pairs[1:], strict=False)
+        ]
 
-def _agreement(exchange: Exchange, now: datetime) -> float:
-    """Return what it adds that the speaker claims images, threatens and demands, all in clear words.
+    def _sum(self, found: Sequence[str]) -> Floats:
+        rows = [row for term in found if (row := self.rows.get(term)) is not None]
+        summed: Floats = self.sizes[rows] @ self.steps[rows].astype(np.float32)
+        return summed
 
-    Without it a short, blunt threat would wait for more lines. The two numbers were chosen on
-    writers held out.
-    """
-    lines = [(line.scores, fading(line, now)) for line in exchange.mine if line.words]
+
+def gathered(exchange: Exchange, now: datetime) -> Floats:
+    """Return an exchange as one row: sums and maxima of the speaker's and the others' lines, then the latest line."""
+    parts = [_faded(exchange.mine, now), _faded(exchange.theirs, now)]
+    sums = [part.sum(axis=0) / 2 for part in parts]
+    return np.concatenate([*sums, *(part.max(axis=0) for part in parts), exchange.latest.features])
+
+
+def _faded(lines: Sequence[Line], now: datetime) -> Floats:
     if not lines:
-        return 0.0
-    clearest = min(
-        max(scores[_COLUMN[marker]] * kept for scores, kept in lines for marker in part) for part in _PARTS_OF_A_THREAT
-    )
-    return _AGREEMENT * max(0.0, clearest - _CLEAR_FROM)
+        return np.zeros((1, FEATURES), dtype=np.float32)
+    counts = np.array([fading(line, now) for line in lines], dtype=np.float32)
+    faded: Floats = np.stack([line.features for line in lines]) * counts[:, np.newaxis]
+    return faded
 
 
 def marker_probability(line: Line, marker: Marker) -> float:

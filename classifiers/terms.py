@@ -13,9 +13,19 @@ def terms(line: list[str], before: str = "^") -> list[str]:
     """Return the terms of a line of words; `before` is the word it continues, so that split lines join."""
     found: list[str] = []
     for word in line:
-        found.extend(_known(word) if len(word) <= _LONGEST_KNOWN else _pieces(word))
-    found.extend(f"{first} {second}" for first, second in zip([before, *line], [*line, "$"], strict=True))
+        found.extend(word_terms(word))
+    found.extend(pair_terms(line, before))
     return found
+
+
+def word_terms(word: str) -> tuple[str, ...]:
+    """Return the terms that are the word itself or pieces of it."""
+    return _known(word) if len(word) <= _LONGEST_KNOWN else _pieces(word)
+
+
+def pair_terms(line: list[str], before: str = "^") -> list[str]:
+    """Return the pairs of neighbours, one more than the words: first with `before`, last with the line's end."""
+    return [f"{first} {second}" for first, second in zip([before, *line], [*line, "$"], strict=True)]
 
 
 def weight(line: list[str]) -> float:

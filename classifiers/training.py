@@ -1,39 +1,28 @@
-"""Learns the model from the corpus: logistic regression on exchanges and on lines, over the same terms."""
+"""Learns the model from the corpus, which is streamed as live chat is read."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.conversation import Account, Message
 from classifiers.corpus import KINDS, Corpus
 from classifiers.errors import InputError
-from classifiers.exchange import Conversation, fading
-from classifiers.model import (
-    COLUMNS,
-    ENGLISH,
-    GROUPS,
-    MARKERS,
-    MINE,
-    THEIRS,
-    Model,
-    Scale,
-    Thresholds,
-)
+from classifiers.exchange import EXCHANGE, Conversation, fading
+from classifiers.model import GROUPS, MARKERS, Layer, Model, Scale, Thresholds
+from classifiers.network import Windows, learn
 from classifiers.normalise import words
 from classifiers.terms import terms, weight
 
@@ -42,8 +31,10 @@ ORDINARY_CONVERSATIONS = 1500
 _ORDINARY_LENGTH = 24
 _ORDINARY_WINDOWS = 4
 _RAREST_TERM = 4
-_WINDOW_SCALE, _LINE_SCALE = 0.02, 0.05
+_TERM_SCALE = 0.25
+_LOOK_ALIKES_COUNT = 3.0
 _SEED = 20261121
+_STEPS = 127
 _OPEN = Thresholds(0.0, 0.0, 0.0)
 
 
@@ -51,19 +42,17 @@ _OPEN = Thresholds(0.0, 0.0, 0.0)
 class Examples:
     """The corpus as matrices; writer "" is ordinary chat, which is only ever learned from.
 
-    `lines` has a row per message and a column per term, `mine` and `theirs` a row per exchange and
-    a column per message. Labels are 1, 0 or -1 (not for learning).
+    `lines` has a row per message and a column per term, already weighted: a term counts its row of `sizes`.
+    Labels are 1, 0 or -1 (not for learning).
     """
 
     vocabulary: list[str]
-    rarity: npt.NDArray[np.float32]
+    sizes: npt.NDArray[np.float32]
     lines: sparse.csr_matrix
     line_writers: npt.NDArray[np.str_]
     line_labels: npt.NDArray[np.int8]
-    mine: sparse.csr_matrix
-    theirs: sparse.csr_matrix
+    windows: Windows
     window_writers: npt.NDArray[np.str_]
-    window_labels: Mapping[Kind, npt.NDArray[np.int8]]
     sha256: str
 
 
@@ -75,8 +64,11 @@ class _Collector:
         self.line_writers: list[str] = []
         self.line_labels: list[list[int]] = []
         self.window_writers: list[str] = []
-        self.window_labels: dict[Kind, list[int]] = {kind: [] for kind in Kind}
-        self._cells: dict[str, list[tuple[int, int, float]]] = {"mine": [], "theirs": []}
+        self._exchanges: list[list[tuple[int, float, float]]] = []
+        self._labels: list[list[int]] = []
+        self._importance: list[float] = []
+        self._conversation: list[int] = []
+        self._conversations = 0
 
     def add(
         self,
@@ -84,30 +76,45 @@ class _Collector:
         messages: Sequence[Message],
         line_labels: Sequence[list[int]],
         window_labels: Mapping[int, Mapping[Kind, int]],
+        importance: float,
     ) -> None:
         """Take a conversation in; an exchange is kept for each position in `window_labels`."""
         conversation = Conversation(messages[0].sent_at)
         first = len(self.documents)
         for position, (message, labels) in enumerate(zip(messages, line_labels, strict=True)):
-            line, before = conversation.add(message, words(message.text))
-            self.documents.append((line.words, before))
+            line = conversation.add(message, words(message.text))
+            self.documents.append((line.words, line.before))
             self.line_writers.append(writer)
             self.line_labels.append(labels)
             if position not in window_labels:
                 continue
-            row = len(self.window_writers)
-            self.window_writers.append(writer)
-            for kind, label in window_labels[position].items():
-                self.window_labels[kind].append(label)
             exchange = conversation.exchange(line.author)
-            for side, part in (("mine", exchange.mine), ("theirs", exchange.theirs)):
-                self._cells[side] += [(row, first + int(known.message_id), fading(known, line.at)) for known in part]
+            mine = [(first + int(known.message_id), fading(known, line.at), 0.0) for known in exchange.mine]
+            theirs = [(first + int(known.message_id), 0.0, fading(known, line.at)) for known in exchange.theirs]
+            self._exchanges.append(sorted(mine + theirs))
+            self._labels.append([window_labels[position][kind] for kind in Kind])
+            self._importance.append(importance)
+            self._conversation.append(self._conversations)
+            self.window_writers.append(writer)
+        self._conversations += 1
 
-    def side(self, side: str) -> sparse.csr_matrix:
-        """Return which lines stand on that side of each exchange."""
-        rows, columns, values = zip(*self._cells[side], strict=True)
-        shape = (len(self.window_writers), len(self.documents))
-        return sparse.csr_matrix((np.array(values, dtype=np.float32), (rows, columns)), shape=shape)
+    def windows(self) -> Windows:
+        """Return the exchanges, padded on the left with line 0, which counts nothing there."""
+        shape = (len(self._exchanges), EXCHANGE)
+        lines = np.zeros(shape, dtype=np.int32)
+        mine, theirs = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        for row, exchange in enumerate(self._exchanges):
+            lines[row, -len(exchange) :], mine[row, -len(exchange) :], theirs[row, -len(exchange) :] = zip(
+                *exchange, strict=True
+            )
+        return Windows(
+            lines=lines,
+            mine=mine,
+            theirs=theirs,
+            labels=np.array(self._labels, dtype=np.int8),
+            importance=np.array(self._importance, dtype=np.float32),
+            conversation=np.array(self._conversation, dtype=np.int32),
+        )
 
 
 def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS) -> Examples:
@@ -125,7 +132,8 @@ def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS
             position: {kind: _as_number(labelled.label(kind, position)) for kind in Kind}
             for position in range(len(labelled.messages))
         }
-        collected.add(labelled.writer, labelled.messages, line_labels, window_labels)
+        importance = _LOOK_ALIKES_COUNT if labelled.kind == "hard_negative" else 1.0
+        collected.add(labelled.writer, labelled.messages, line_labels, window_labels, importance)
     own = len(collected.documents)
     ordinary = hashlib.sha256(version(ORDINARY_CHAT).encode()) if _has_ordinary_chat() else None
     if ordinary is None:
@@ -134,60 +142,41 @@ def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS
     for messages in _ordinary_chat(chance, ordinary_conversations):
         positions = chance.sample(range(3, len(messages)), min(_ORDINARY_WINDOWS, len(messages) - 3))
         line_labels = [[0] * len(MARKERS) + [1] for _ in messages]
-        collected.add("", messages, line_labels, {at: dict.fromkeys(Kind, 0) for at in sorted(positions)})
+        collected.add("", messages, line_labels, {at: dict.fromkeys(Kind, 0) for at in sorted(positions)}, 1.0)
     counter = CountVectorizer(analyzer=_terms_of, min_df=_RAREST_TERM, dtype=np.float32)
     counter.fit(collected.documents[:own])
     counts = counter.transform(collected.documents)
     seen = np.asarray((counts[:own] > 0).sum(axis=0)).ravel()
-    rarity = (np.log((1 + own) / (1 + seen)) + 1).astype(np.float32)
+    sizes = ((np.log((1 + own) / (1 + seen)) + 1) * _TERM_SCALE).astype(np.float32)
     weights = np.array([weight(line) for line, _ in collected.documents], dtype=np.float32)
     return Examples(
         vocabulary=counter.get_feature_names_out().tolist(),
-        rarity=rarity,
-        lines=(sparse.diags(weights) @ counts @ sparse.diags(rarity)).tocsr(),
+        sizes=sizes,
+        lines=(sparse.diags(weights) @ counts @ sparse.diags(sizes)).tocsr().astype(np.float32),
         line_writers=np.array(collected.line_writers),
         line_labels=np.array(collected.line_labels, dtype=np.int8),
-        mine=collected.side("mine"),
-        theirs=collected.side("theirs"),
+        windows=collected.windows(),
         window_writers=np.array(collected.window_writers),
-        window_labels={k: np.array(v, dtype=np.int8) for k, v in collected.window_labels.items()},
         sha256=hashlib.sha256((corpus.sha256 + ordinary.hexdigest()).encode()).hexdigest(),
     )
 
 
-def fit(examples: Examples, without: str | None = None) -> Model:
-    """Learn from everything but one writer; scales and thresholds are still to be set."""
-    weights = np.zeros((len(examples.vocabulary), COLUMNS), dtype=np.float32)
-    biases = np.zeros(ENGLISH + 1, dtype=np.float32)
-    constants: dict[Kind, float] = {}
-    used = examples.window_writers != without
-    lines = examples.lines * np.float32(_WINDOW_SCALE)
-    windows = sparse.hstack([examples.mine[used] @ lines, examples.theirs[used] @ lines]).tocsr()
-    terms = len(examples.vocabulary)
-    for kind in Kind:
-        labels = examples.window_labels[kind][used]
-        coefficients, constants[kind] = _regress(windows[labels >= 0], labels[labels >= 0])
-        both = coefficients.reshape(2, terms) * examples.rarity * _WINDOW_SCALE
-        weights[:, MINE[kind]], weights[:, THEIRS[kind]] = both
-    used = examples.line_writers != without
-    lines = examples.lines[used] * np.float32(_LINE_SCALE)
-    for column in range(ENGLISH + 1):
-        coefficients, biases[column] = _regress(lines, examples.line_labels[used, column])
-        weights[:, column] = coefficients * examples.rarity * _LINE_SCALE
+def fit(examples: Examples, without: Collection[str] = ()) -> Model:
+    """Learn from everything but some writers; scales and thresholds are still to be set."""
+    used = ~np.isin(examples.window_writers, [*without]) & (examples.windows.labels >= 0).any(axis=1)
+    learned = learn(examples.lines, examples.line_labels, examples.windows[used])
+    terms = learned["terms"] * examples.sizes[:, np.newaxis]
+    sizes = np.maximum(np.abs(terms).max(axis=1), 1e-12) / _STEPS
     return Model(
         rows={term: row for row, term in enumerate(examples.vocabulary)},
-        weights=np.round(weights, 4),
-        biases=np.round(biases, 4),
-        constants={kind: round(constant, 4) for kind, constant in constants.items()},
+        steps=np.round(terms / sizes[:, np.newaxis]).astype(np.int8),
+        sizes=sizes,
+        biases=learned["biases"],
+        hidden=Layer(learned["hidden"], learned["hidden biases"]),
+        verdicts=Layer(learned["verdicts"], learned["verdict biases"]),
         scales=dict.fromkeys(Kind, Scale(1.0, 0.0)),
         thresholds={k: {s: dict.fromkeys(GROUPS, _OPEN) for s in Sensitivity} for k in Kind},
     )
-
-
-def _regress(rows: sparse.csr_matrix, labels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
-    regression = LogisticRegression(C=1.0, tol=1e-4, max_iter=500)
-    regression.fit(rows, labels)
-    return regression.coef_[0], float(regression.intercept_[0])
 
 
 def _terms_of(document: tuple[list[str], str]) -> list[str]:

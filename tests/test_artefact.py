@@ -18,20 +18,25 @@ import pytest
 from classifiers.artefact import MANIFEST_FILE, MODEL_FILE, bundled, load, save
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.errors import InputError
-from classifiers.model import COLUMNS, ENGLISH, GROUPS, Model, Scale, Thresholds
+from classifiers.model import FEATURES, GROUPS, HIDDEN, PARTS, Floats, Layer, Model, Scale, Thresholds
 
 TERMS = ("pay", "~<pa", "^ pay", "é", "ж")
 
 
 def a_model(terms: tuple[str, ...] = TERMS) -> Model:
     numbers = np.random.default_rng(7)
-    weights = numbers.normal(size=(len(TERMS), COLUMNS)).astype(np.float32)
     rates = iter(range(100))
+
+    def some(*shape: int) -> Floats:
+        return numbers.normal(size=shape).astype(np.float32)
+
     return Model(
         rows={term: TERMS.index(term) for term in terms},
-        weights=weights,
-        biases=numbers.normal(size=ENGLISH + 1).astype(np.float32),
-        constants={Kind.THREAT: -1.5, Kind.DISCLOSURE: -2.25},
+        steps=numbers.integers(-127, 128, size=(len(TERMS), FEATURES), dtype=np.int8),
+        sizes=some(len(TERMS)),
+        biases=some(FEATURES),
+        hidden=Layer(some(PARTS * FEATURES, HIDDEN), some(HIDDEN)),
+        verdicts=Layer(some(HIDDEN, len(Kind)), some(len(Kind))),
         scales={Kind.THREAT: Scale(1.5, 0.25), Kind.DISCLOSURE: Scale(2.0, -0.5)},
         thresholds={
             kind: {
@@ -82,9 +87,11 @@ def test_what_is_saved_comes_back(saved: Path) -> None:
     model, manifest = load(saved)
     expected = a_model()
     assert model.rows == expected.rows
-    np.testing.assert_array_equal(model.weights, expected.weights)
-    np.testing.assert_array_equal(model.biases, expected.biases)
-    assert model.constants == expected.constants
+    for name in ("steps", "sizes", "biases"):
+        np.testing.assert_array_equal(getattr(model, name), getattr(expected, name))
+    for name in ("hidden", "verdicts"):
+        for part, other in zip(getattr(model, name), getattr(expected, name), strict=True):
+            np.testing.assert_array_equal(part, other)
     assert model.scales == expected.scales
     assert model.thresholds == expected.thresholds
     assert (manifest.data_sha256, manifest.metrics) == ("data", {"auc": 0.9})
@@ -96,7 +103,6 @@ def test_the_same_model_gives_the_same_bytes(saved: Path, tmp_path: Path) -> Non
     model = a_model(terms=TERMS[::-1])
     turned = replace(
         model,
-        constants=dict(reversed(list(model.constants.items()))),
         scales=dict(reversed(list(model.scales.items()))),
         thresholds=dict(reversed(list(model.thresholds.items()))),
     )
@@ -174,7 +180,7 @@ def test_a_garbage_manifest_is_named(saved: Path, raw: bytes, says: str) -> None
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        pytest.param(lambda m: m.update(format=2), "model format 2", id="another format"),
+        pytest.param(lambda m: m.update(format=1), "model format 1", id="another format"),
         pytest.param(lambda m: m.update(colour="red"), "`colour`", id="an unknown key"),
         pytest.param(lambda m: m.pop("sha256"), "`sha256`", id="a missing key"),
         pytest.param(lambda m: m["scales"].update(gossip=m["scales"]["threat"]), "$.scales", id="an unknown kind"),
@@ -200,9 +206,11 @@ def content(**changes: object) -> dict[str, object]:
     model = a_model()
     parts = {
         "terms": "\n".join(TERMS),
-        "weights": model.weights,
+        "steps": model.steps,
+        "sizes": model.sizes,
         "biases": model.biases,
-        "constants": {kind.value: 0.0 for kind in Kind},
+        "hidden": [*model.hidden],
+        "verdicts": [*model.verdicts],
     }
     return parts | changes
 
@@ -213,12 +221,13 @@ def content(**changes: object) -> dict[str, object]:
         pytest.param({"terms": "pay"}, id="fewer terms than rows"),
         pytest.param({"terms": "\n".join(TERMS[:-1] * 2)}, id="a term twice"),
         pytest.param({"terms": None}, id="no terms"),
-        pytest.param({"weights": np.zeros((len(TERMS), 3))}, id="fewer columns"),
-        pytest.param({"weights": np.zeros(len(TERMS))}, id="a single column"),
-        pytest.param({"weights": "heavy"}, id="weights that are words"),
-        pytest.param({"biases": np.zeros(3)}, id="fewer biases"),
-        pytest.param({"constants": {"threat": 0.0}}, id="one constant"),
-        pytest.param({"constants": {"threat": 0.0, "disclosure": None}}, id="a constant that is none"),
+        pytest.param({"steps": np.zeros((len(TERMS), 3), dtype=np.int8)}, id="fewer columns"),
+        pytest.param({"steps": np.zeros((len(TERMS), FEATURES))}, id="steps that are no whole numbers"),
+        pytest.param({"steps": "heavy"}, id="steps that are words"),
+        pytest.param({"sizes": np.zeros(3, dtype=np.float32)}, id="fewer sizes"),
+        pytest.param({"biases": np.zeros(3, dtype=np.float32)}, id="fewer biases"),
+        pytest.param({"hidden": [np.zeros((3, HIDDEN), dtype=np.float32)]}, id="a layer without biases"),
+        pytest.param({"verdicts": None}, id="no verdicts"),
     ],
 )
 def test_a_model_of_another_shape_is_refused(saved: Path, changed: dict[str, object]) -> None:
@@ -236,10 +245,10 @@ def test_garbage_that_the_manifest_vouches_for_is_refused(saved: Path, raw: byte
 
 def test_the_model_that_comes_with_haven_loads_and_tells_how_it_was_made() -> None:
     model, manifest = load(bundled())
-    assert model.weights.shape == (len(model.rows), COLUMNS)
+    assert model.steps.shape == (len(model.rows), FEATURES)
     assert len(model.rows) > 10_000
-    assert np.isfinite(model.weights).all()
-    assert np.isfinite(model.biases).all()
+    for numbers in (model.sizes, model.biases, *model.hidden, *model.verdicts):
+        assert np.isfinite(numbers).all()
     assert manifest.metrics["conversations"] > 1000
     for kind in Kind:
         for group in GROUPS:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from byhand import Meaning, adding_model
 
 from classifiers.artefact import bundled, load
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
@@ -16,7 +17,7 @@ from classifiers.classifier import COERCIVE, Classifier
 from classifiers.conversation import Account, Message
 from classifiers.corpus import load_corpus
 from classifiers.exchange import RING, Conversation
-from classifiers.model import COLUMNS, ENGLISH, GROUPS, MARKERS, MINE, THEIRS, Model, Scale, Thresholds
+from classifiers.model import FEATURES, GROUPS, HIDDEN, MARKERS, Model, Scale, Thresholds
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 WORDS = {
@@ -37,21 +38,17 @@ WORDS = {
 
 def a_model() -> Model:
     """Return a model by hand: each word above clearly shows its marker and counts towards its kind."""
-    weights = np.zeros((len(WORDS), COLUMNS), dtype=np.float32)
-    for row, (marker, kind) in enumerate(WORDS.values()):
-        if marker:
-            weights[row, MARKERS.index(marker)] = 9
-        if kind:
-            weights[row, MINE[kind]] = 2
-            weights[row, THEIRS[kind]] = -0.25
-    biases = np.full(ENGLISH + 1, -5, dtype=np.float32)
-    biases[ENGLISH] = 1
+    meanings = {
+        word: Meaning(
+            markers=[marker] if marker else [],
+            mine={kind: 2} if kind else {},
+            theirs={kind: -0.25} if kind else {},
+        )
+        for word, (marker, kind) in WORDS.items()
+    }
     thresholds = dict.fromkeys(GROUPS, Thresholds(0.4, 0.6, 0.9))
-    return Model(
-        rows={word: row for row, word in enumerate(WORDS)},
-        weights=weights,
-        biases=biases,
-        constants=dict.fromkeys(Kind, -1.0),
+    return replace(
+        adding_model(meanings),
         scales=dict.fromkeys(Kind, Scale(2.0, 0.0)),
         thresholds={kind: dict.fromkeys(Sensitivity, thresholds) for kind in Kind},
     )
@@ -183,8 +180,8 @@ def test_a_crisis_is_the_despair_of_the_target(turns: list[str], kind: Kind, cri
 
 @pytest.mark.parametrize(("probability", "crisis"), [(0.69, False), (0.71, True)])
 def test_a_crisis_is_despair_that_is_likely(probability: float, crisis: bool) -> None:
-    column = np.arange(ENGLISH + 1) == MARKERS.index(Marker.DISTRESS)
-    biases = np.where(column, np.log(probability / (1 - probability)), a_model().biases)
+    column = np.arange(FEATURES) == HIDDEN + MARKERS.index(Marker.DISTRESS)
+    biases = np.where(column, np.float32(np.log(probability / (1 - probability))), a_model().biases)
     found = assess(said("A: hello"), model=replace(a_model(), biases=biases))[-1]
     assert found[1].crisis is crisis
 
@@ -268,7 +265,7 @@ def test_each_language_group_has_its_own_thresholds() -> None:
     turns = said("A: yes?", "B: i am blackmailed")
     by_group = {"english": Thresholds(0.01, 0.02, 1), "other": Thresholds(0.01, 1, 1)}
     model = replace(a_model(), thresholds={kind: dict.fromkeys(Sensitivity, by_group) for kind in Kind})
-    foreign = replace(model, biases=np.where(np.arange(ENGLISH + 1) == ENGLISH, -1, model.biases))
+    foreign = replace(model, biases=np.where(np.arange(FEATURES) == FEATURES - 1, np.float32(-1), model.biases))
     levels = [assess(turns, model=each)[-1][1].level for each in (model, foreign)]
     assert levels == [Level.ALERT, Level.NOTICE]
 

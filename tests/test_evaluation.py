@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from byhand import Meaning, adding_model
 
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
 from classifiers.calibration import FALSE_ALARMS, POSITIVE, HeldOut, Peak, calibrated, held_out, peaks
 from classifiers.conversation import Account, Message
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.evaluation import Table, false_alerts, summary, tables
-from classifiers.model import COLUMNS, ENGLISH, GROUPS, MARKERS, MINE, Model, Scale, Thresholds
+from classifiers.model import GROUPS, MARKERS, Model, Thresholds
+from classifiers.terms import weight
 from classifiers.training import fit, prepare
 
 TINY = Path(__file__).parent / "corpus"
@@ -28,20 +30,12 @@ NOWHERE = -99.0
 
 def a_model() -> Model:
     """Return a model by hand: "pay" and "hurry" are clear markers and count as a threat, "me" does not."""
-    words = {"pay": Marker.PAYMENT_DEMAND, "hurry": Marker.PRESSURE, "me": Marker.VICTIM_DISCLOSURE}
-    weights = np.zeros((len(words), COLUMNS), dtype=np.float32)
-    for row, marker in enumerate(words.values()):
-        weights[row, MARKERS.index(marker)] = 9
-        weights[row, MINE[Kind.THREAT]] = 0 if marker is Marker.VICTIM_DISCLOSURE else 1
-    biases = np.full(ENGLISH + 1, -5, dtype=np.float32)
-    biases[ENGLISH] = 1
-    return Model(
-        rows={word: row for row, word in enumerate(words)},
-        weights=weights,
-        biases=biases,
-        constants=dict.fromkeys(Kind, -1.0),
-        scales=dict.fromkeys(Kind, Scale(1.0, 0.0)),
-        thresholds={kind: dict.fromkeys(Sensitivity, dict.fromkeys(GROUPS, Thresholds(0, 0, 0))) for kind in Kind},
+    return adding_model(
+        {
+            "pay": Meaning([Marker.PAYMENT_DEMAND], {Kind.THREAT: 1}),
+            "hurry": Meaning([Marker.PRESSURE], {Kind.THREAT: 1}),
+            "me": Meaning([Marker.VICTIM_DISCLOSURE]),
+        }
     )
 
 
@@ -257,9 +251,8 @@ def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support()
     turns = said("B: hello", "A: pay", "A: hurry", "B: pay pay pay pay pay", "A: so")
     found, lines = peaks(model, labelled("sextortion", messages=turns))
     threat = found[Kind.THREAT]
-    mine = MINE[Kind.THREAT]
-    assert threat.supported == pytest.approx(-1 + lines[1][mine] + lines[2][mine])
-    assert threat.highest == pytest.approx(-1 + lines[3][mine])
+    assert threat.supported == pytest.approx(-1 + 2 * weight(["pay"]))
+    assert threat.highest == pytest.approx(-1 + 5 * weight(["pay"] * 5))
     assert threat.highest > threat.supported
     assert threat.best is not None
     assert (threat.best.message_id, threat.best.sender, threat.best.target) == ("2", A, B)
@@ -277,7 +270,7 @@ def test_every_conversation_is_held_out_once_and_read_by_a_model_without_its_wri
     by_writer = list(held_out(corpus, examples, jobs=1))
     assert [one.labelled for writer in by_writer for one in writer] == list(corpus.conversations)
     for writer, seen in zip(corpus.writers, by_writer, strict=True):
-        model = fit(examples, without=writer)
+        model = fit(examples, without=[writer])
         for one in seen:
             assert one.labelled.writer == writer
             assert (one.peaks, one.line_scores) == peaks(model, one.labelled)

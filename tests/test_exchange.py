@@ -37,7 +37,7 @@ class Channel(Conversation):
         id: str = "",
         after: timedelta = timedelta(minutes=10),
         forwarded: bool = False,
-    ) -> tuple[Line, str]:
+    ) -> Line:
         self.said += 1
         self.now += after
         message = Message(
@@ -64,7 +64,7 @@ def test_only_the_last_64_lines_are_kept() -> None:
 
 
 def test_of_a_long_text_the_words_of_4000_characters_and_an_excerpt_are_kept() -> None:
-    line, _ = Channel().say(A, "word " * 20_000)
+    line = Channel().say(A, "word " * 20_000)
     assert line.excerpt == "word " * 40
     assert line.words == ["word"] * 800
 
@@ -74,7 +74,7 @@ def test_an_edit_replaces_the_line_where_it_stands() -> None:
     channel.say(A, "one", id="1")
     channel.say(B, "two", id="2")
     channel.say(A, "three", id="3")
-    line, _ = channel.say(B, "two, corrected", id="2")
+    line = channel.say(B, "two, corrected", id="2")
     assert channel.texts() == ["one", "two, corrected", "three"]
     assert channel.lines[1] is line
     assert line.words == ["two", ",", "corrected"]
@@ -108,16 +108,15 @@ def test_what_is_written_does_not_say_when_the_channel_was_last_heard_of() -> No
 def test_a_line_continues_the_one_before(author: Account, after: timedelta, before: str) -> None:
     channel = Channel()
     channel.say(A, "the video")
-    _, found = channel.say(author, "goes out", after=after)
-    assert found == before
+    assert channel.say(author, "goes out", after=after).before == before
 
 
 def test_a_line_continues_nothing_at_the_start_or_after_an_empty_line() -> None:
     channel = Channel()
-    _, first = channel.say(A, "the video")
+    first = channel.say(A, "the video")
     channel.say(A, "", after=timedelta(0))
-    _, after_nothing = channel.say(A, "goes out", after=timedelta(0))
-    assert (first, after_nothing) == ("^", "^")
+    after_nothing = channel.say(A, "goes out", after=timedelta(0))
+    assert (first.before, after_nothing.before) == ("^", "^")
 
 
 def test_an_edited_line_continues_the_line_before_it_and_not_the_latest() -> None:
@@ -125,16 +124,15 @@ def test_an_edited_line_continues_the_line_before_it_and_not_the_latest() -> Non
     channel.say(A, "the video", id="1", after=timedelta(0))
     channel.say(A, "goes out", id="2", after=timedelta(0))
     channel.say(A, "tonight", id="3", after=timedelta(0))
-    _, before = channel.say(A, "goes everywhere", id="2", after=timedelta(0))
-    assert before == "video"
+    edited = channel.say(A, "goes everywhere", id="2", after=timedelta(0))
+    assert edited.before == "video"
 
 
 def test_forwarded_words_are_nobodys() -> None:
     channel = Channel()
-    line, _ = channel.say(A, "pay or I post it", forwarded=True)
+    line = channel.say(A, "pay or I post it", forwarded=True)
     assert (line.words, line.excerpt) == ([], "")
-    _, before = channel.say(A, "look at this", after=timedelta(0))
-    assert before == "^"
+    assert channel.say(A, "look at this", after=timedelta(0)).before == "^"
 
 
 def test_forget_drops_what_one_account_wrote_and_the_ring_stays_bounded() -> None:
@@ -163,7 +161,7 @@ def test_between_two_everything_is_their_exchange_latest_first() -> None:
 def test_an_exchange_has_at_most_14_lines() -> None:
     channel = Channel()
     for number in range(20):
-        line, _ = channel.say((A, B)[number % 2], f"{number}")
+        line = channel.say((A, B)[number % 2], f"{number}")
     exchange = channel.exchange(line.author)
     assert channel.texts(exchange.mine) == ["19", "17", "15", "13", "11", "9", "7"]
     assert channel.texts(exchange.theirs) == ["18", "16", "14", "12", "10", "8", "6"]
@@ -215,7 +213,7 @@ def addressee(said: str) -> Account | None:
     for turn in said.split():
         match = re.fullmatch(r"(?P<author>[A-D])(>(?P<to>[A-D]+))?(?P<weight>[0-9.]+)?", turn)
         assert match, turn
-        line, _ = channel.say(account(match["author"]), "words", *map(account, match["to"] or ""))
+        line = channel.say(account(match["author"]), "words", *map(account, match["to"] or ""))
         weights[line.message_id] = float(match["weight"] or 0)
     return channel.addressee(A, lambda line: weights[line.message_id])
 
@@ -294,5 +292,5 @@ def test_among_more_it_is_who_clearly_leads_and_is_named_or_answers(said: str, e
     ],
 )
 def test_a_line_counts_half_after_two_days(age: timedelta, expected: float) -> None:
-    line, _ = Channel().say(A, "words", after=timedelta(0))
+    line = Channel().say(A, "words", after=timedelta(0))
     assert fading(line, START + age) == pytest.approx(expected)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
+from byhand import Meaning, adding_model
 
 from bot.app import open_classifier
 from bot.case import AdviceBy, Mode, Policy, after
@@ -25,7 +25,7 @@ from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
-from classifiers.model import COLUMNS, ENGLISH, GROUPS, MARKERS, MINE, Model, Scale, Thresholds
+from classifiers.model import GROUPS, HIDDEN, MARKERS, Thresholds
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
@@ -256,22 +256,10 @@ STEPS = {
 
 def reader(**meanings: tuple[float, float]) -> Classifier:
     """A classifier that knows some words."""
-    weights = np.zeros((len(meanings), COLUMNS), dtype=np.float32)
-    for row, (threat, disclosure) in enumerate(meanings.values()):
-        weights[row, MINE[Kind.THREAT]] = threat
-        weights[row, MINE[Kind.DISCLOSURE]] = disclosure
-        for marker in (Marker.PAYMENT_DEMAND, Marker.PRESSURE, Marker.VICTIM_DISCLOSURE):
-            weights[row, MARKERS.index(marker)] = 9
+    markers = (Marker.PAYMENT_DEMAND, Marker.PRESSURE, Marker.VICTIM_DISCLOSURE)
+    known = {word: Meaning(markers, dict(zip(Kind, both, strict=True))) for word, both in meanings.items()}
     steps = {sensitivity: dict.fromkeys(GROUPS, levels) for sensitivity, levels in STEPS.items()}
-    model = Model(
-        rows={word: row for row, word in enumerate(meanings)},
-        weights=weights,
-        biases=np.array([*[-6.0] * ENGLISH, 1.0], dtype=np.float32),
-        constants=dict.fromkeys(Kind, 0.0),
-        scales=dict.fromkeys(Kind, Scale(1.0, 0.0)),
-        thresholds=dict.fromkeys(Kind, steps),
-    )
-    return Classifier(model)
+    return Classifier(replace(adding_model(known, start=0, rare=-6), thresholds=dict.fromkeys(Kind, steps)))
 
 
 def test_a_notice_is_recorded_and_nobody_is_told(store: Store) -> None:
@@ -448,7 +436,7 @@ def feeling() -> Classifier:
     """A classifier that knows a threat, a disclosure and, by its model, a word of despair."""
     classifier = reader(menace=(2.0, -2.0), plea=(-2.0, 2.0), hopeless=(0.0, 0.0))
     model = classifier.model
-    model.weights[model.rows["hopeless"], MARKERS.index(Marker.DISTRESS)] = 15
+    model.steps[model.rows["hopeless"], HIDDEN + MARKERS.index(Marker.DISTRESS)] = 127
     return classifier
 
 

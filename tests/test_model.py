@@ -1,10 +1,9 @@
-"""The sums that the model makes are those that were learned."""
+"""What the model makes of lines and exchanges is what was learned."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from classifiers import training
 from classifiers.artefact import bundled, load
@@ -21,7 +18,19 @@ from classifiers.assessment import Kind, Level, Marker
 from classifiers.conversation import Account
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.exchange import Conversation, Exchange, Line
-from classifiers.model import COLUMNS, ENGLISH, MARKERS, MINE, THEIRS, Model, Scale, Thresholds, marker_probability
+from classifiers.model import (
+    ENGLISH,
+    FEATURES,
+    HIDDEN,
+    LOUDEST,
+    MARKERS,
+    Model,
+    Scale,
+    Thresholds,
+    gathered,
+    marker_probability,
+)
+from classifiers.network import Windows
 from classifiers.normalise import words
 from classifiers.terms import weight
 
@@ -35,6 +44,7 @@ LINES = [
     "sеnd m0ney n o w  please 😱",
     "word " * 300,
 ]
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def n_grams(line: list[str], before: str) -> Counter[str]:
@@ -48,16 +58,13 @@ def n_grams(line: list[str], before: str) -> Counter[str]:
     return found
 
 
-def as_matrix(model: Model, lines: list[tuple[list[str], str]]) -> sparse.csr_matrix:
-    counts = [n_grams(*line) for line in lines]
-    cells = [
-        (row, model.rows[term], count * weight(lines[row][0]))
-        for row, counted in enumerate(counts)
-        for term, count in counted.items()
-        if term in model.rows
-    ]
-    rows, columns, values = zip(*cells, strict=True)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(lines), len(model.rows)))
+def sums(model: Model, line: list[str], before: str) -> npt.NDArray[np.float64]:
+    """Return a line's sums, term by term."""
+    found = model.biases.astype(float)
+    for term, count in n_grams(line, before).items():
+        if (row := model.rows.get(term)) is not None:
+            found = found + count * weight(line) * model.sizes[row] * model.steps[row].astype(float)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -67,36 +74,47 @@ def haven() -> Model:
 
 
 @pytest.mark.parametrize("before", ["^", "the", "video"])
-def test_a_line_is_read_as_a_matrix_product_would(haven: Model, before: str) -> None:
-    lines = [(words(text), before) for text in LINES]
-    sums = np.asarray(as_matrix(haven, lines) @ haven.weights.astype(float))
-    sums[:, : ENGLISH + 1] += haven.biases
-    sums[:, :ENGLISH] = 1 / (1 + np.exp(-sums[:, :ENGLISH]))
-    sums[:, ENGLISH + 1 :] = sums[:, ENGLISH + 1 :].clip(-2, 2)
-    found = np.array([haven.read_line(*line) for line in lines])
-    assert found.shape == (len(LINES), COLUMNS)
-    np.testing.assert_allclose(found, sums, rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("text", LINES)
+def test_a_line_is_the_sum_of_its_terms(haven: Model, text: str, before: str) -> None:
+    line = words(text)
+    expected = sums(haven, line, before)
+    found = haven.read_line(line, before)
+    assert found.features.shape == (FEATURES,)
+    likely = 1 / (1 + np.exp(-expected[HIDDEN:]))
+    np.testing.assert_allclose(found.features[:HIDDEN], expected[:HIDDEN].clip(0, LOUDEST), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.features[HIDDEN:], likely, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.scores, [*likely[:ENGLISH], expected[-1]], rtol=1e-3, atol=1e-4)
 
 
 def test_the_line_before_matters(haven: Model) -> None:
-    assert haven.read_line(["video"], "the") != haven.read_line(["video"], "^")
+    assert haven.read_line(["video"], "the").scores != haven.read_line(["video"], "^").scores
 
 
 def test_no_line_is_too_loud_whatever_it_repeats(haven: Model) -> None:
-    loudest = [
-        max(haven.rows, key=lambda term: abs(float(haven.weights[haven.rows[term], column])) * (" " not in term))
-        for column in range(COLUMNS)
-    ]
-    for term in loudest:
-        scores = np.array(haven.read_line([term.strip("~<>")] * 1000, "^"))
+    for column in range(FEATURES):
+        loudest = max(
+            (term for term in haven.rows if " " not in term and "~" not in term),
+            key=lambda term: float(haven.steps[haven.rows[term], column]) * float(haven.sizes[haven.rows[term]]),
+        )
+        features, scores = haven.read_line([loudest] * 1000, "^")
+        assert np.isfinite(features).all()
+        assert ((features[:HIDDEN] >= 0) & (features[:HIDDEN] <= LOUDEST)).all()
+        assert ((features[HIDDEN:] >= 0) & (features[HIDDEN:] <= 1)).all()
         assert np.isfinite(scores).all()
-        assert ((scores[:ENGLISH] >= 0) & (scores[:ENGLISH] <= 1)).all()
-        assert (abs(scores[ENGLISH + 1 :]) <= 2).all()
 
 
-def test_the_unlikeliest_markers_are_just_that(haven: Model) -> None:
-    certain = replace(haven, biases=np.where(np.arange(ENGLISH + 1) % 2, 1000, -1000).astype(np.float32))
-    assert certain.read_line(["pay"], "^")[:ENGLISH] == pytest.approx([0, 1] * 5)
+@pytest.mark.parametrize("marker", MARKERS)
+@pytest.mark.parametrize("text", LINES)
+def test_the_shares_of_words_add_up_to_the_sum_of_a_marker(haven: Model, text: str, marker: Marker) -> None:
+    line = words(text)
+    column = HIDDEN + MARKERS.index(marker)
+    shares = haven.shares(line, "the", marker)
+    edges = [f"the {line[0]}", f"{line[-1]} $"] if line else []  # the outer halves belong to no word of the line
+    rows = [haven.rows[pair] for pair in edges if pair in haven.rows]
+    outer = sum(float(haven.sizes[row]) * int(haven.steps[row, column]) / 2 for row in rows) * weight(line)
+    alone = sums(haven, line, "the")[column] - haven.biases[column] if line else 0
+    assert len(shares) == len(line)
+    assert sum(shares) + outer == pytest.approx(alone, rel=1e-3, abs=1e-3)
 
 
 class Learned:
@@ -107,29 +125,12 @@ class Learned:
         self.examples = training.prepare(self.corpus, ordinary_conversations=10)
         self.model = training.fit(self.examples)
 
-    def decisions(self, kind: Kind) -> npt.NDArray[np.float64]:
-        """Let scikit-learn decide on every exchange."""
-        examples = self.examples
-        windows = sparse.hstack([examples.mine @ examples.lines, examples.theirs @ examples.lines]).tocsr()
-        windows = windows * training._WINDOW_SCALE
-        labels = examples.window_labels[kind]
-        coefficients, constant = training._regress(windows[labels >= 0], labels[labels >= 0])
-        regression = LogisticRegression()
-        regression.classes_ = np.array([0, 1])
-        regression.coef_, regression.intercept_ = coefficients[np.newaxis], np.array([constant])
-        decided: npt.NDArray[np.float64] = regression.decision_function(windows)
-        return decided
-
-    def streamed(self) -> Iterator[tuple[datetime, Exchange]]:
-        """Read the tiny corpus line by line, as live chat is read."""
-        for labelled in self.corpus.conversations:
-            yield from self.read(labelled)
-
     def read(self, labelled: Labelled) -> Iterator[tuple[datetime, Exchange]]:
+        """Read a conversation line by line, as live chat is read."""
         conversation = Conversation(labelled.messages[0].sent_at)
         for message in labelled.messages:
-            line, before = conversation.add(message, words(message.text))
-            line.scores = self.model.read_line(line.words, before)
+            line = conversation.add(message, words(message.text))
+            line.features, line.scores = self.model.read_line(line.words, line.before)
             yield line.at, conversation.exchange(line.author)
 
 
@@ -138,89 +139,63 @@ def learned() -> Learned:
     return Learned()
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_live_chat_is_scored_as_scikit_learn_decides(learned: Learned, kind: Kind) -> None:
-    totals, loudest = [], 0.0
-    for now, exchange in learned.streamed():
-        totals.append(learned.model.total(kind, exchange, now))
-        lines = exchange.mine + exchange.theirs
-        loudest = max(loudest, *(abs(score) for line in lines for score in line.scores[ENGLISH + 1 :]))
-    decided = learned.decisions(kind)[: len(totals)]
-    assert loudest < 2, "no line of the tiny corpus is cut short"
-    assert max(totals) - min(totals) > 0.5, "there is something to tell apart"
-    np.testing.assert_allclose(totals, decided, atol=0.02)
+def as_learned(model: Model, features: npt.NDArray[np.float32], windows: Windows, row: int) -> npt.NDArray[np.float32]:
+    """Return an exchange as one row the way that training gathers it."""
+    said = features[windows.lines[row]]
+    parts = [said * counts[row][:, np.newaxis] for counts in (windows.mine, windows.theirs)]
+    return np.concatenate([*(part.sum(axis=0) / 2 for part in parts), *(part.max(axis=0) for part in parts), said[-1]])
+
+
+def test_live_chat_is_gathered_as_it_was_learned(learned: Learned) -> None:
+    examples, model = learned.examples, learned.model
+    unquantised = examples.lines / examples.sizes  # counts by weight, to which the model's own table is applied
+    table = model.sizes[:, np.newaxis] * model.steps.astype(np.float32)
+    added = unquantised @ table + model.biases
+    likely = 1 / (1 + np.exp(-added[:, HIDDEN:]))
+    features = np.concatenate([added[:, :HIDDEN].clip(0, LOUDEST), likely], axis=1).astype(np.float32)
+    rows = 0
+    for labelled in learned.corpus.conversations:
+        for now, exchange in learned.read(labelled):
+            expected = as_learned(model, features, examples.windows, rows)
+            np.testing.assert_allclose(gathered(exchange, now), expected, rtol=1e-3, atol=1e-3)
+            rows += 1
+    assert rows == (examples.window_writers != "").sum()
 
 
 def test_a_threat_sums_higher_than_ordinary_chat(learned: Learned) -> None:
     highest: dict[str, float] = {}
     for labelled in learned.corpus.conversations:
-        totals = [learned.model.total(Kind.THREAT, found, now) for now, found in learned.read(labelled)]
+        totals = [learned.model.totals(found, now)[Kind.THREAT] for now, found in learned.read(labelled)]
         highest[labelled.kind] = max(highest.get(labelled.kind, -99), *totals)
     assert highest["sextortion"] > highest["hard_negative"] > highest["benign"]
-
-
-NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 CLEAR = 0.9
 
 
 def a_line(
-    author: str,
-    *markers: Marker,
-    text: str = "words",
-    at: datetime = NOW,
-    mine: float = 0,
-    theirs: float = 0,
-    english: float = 0,
+    author: str, *markers: Marker, text: str = "words", at: datetime = NOW, feature: float = 0, english: float = 0
 ) -> Line:
-    """Return a line with scores by hand, in which the markers are clear."""
-    scores = [CLEAR * (marker in markers) for marker in MARKERS] + [0.0] * (COLUMNS - ENGLISH)
-    scores[ENGLISH], scores[MINE[Kind.THREAT]], scores[THEIRS[Kind.THREAT]] = english, mine, theirs
-    return Line("1", Account("test", author), text, at, (), text.split(), scores)
+    """Return a line by hand, in which the markers are clear and every feature has the same value."""
+    scores = [CLEAR * (marker in markers) for marker in MARKERS] + [english]
+    features = np.full(FEATURES, feature, dtype=np.float32)
+    return Line("1", Account("test", author), text, at, (), text.split(), features=features, scores=scores)
 
 
-def test_own_lines_and_others_lines_count_in_their_own_columns_and_fade(haven: Model) -> None:
-    mine = [a_line("A", mine=1.5, theirs=99), a_line("A", mine=1, at=NOW - timedelta(days=2))]
-    theirs = [a_line("B", theirs=-0.25, mine=99), a_line("C", theirs=-4, at=NOW - timedelta(days=4))]
-    total = haven.total(Kind.THREAT, Exchange(mine, theirs), NOW)
-    assert total - haven.constants[Kind.THREAT] == pytest.approx(1.5 + 0.5 - 0.25 - 1)
+def test_an_exchange_is_sums_and_maxima_of_both_sides_and_the_latest_line() -> None:
+    old = a_line("A", feature=2, at=NOW - timedelta(days=2))
+    latest = a_line("B", feature=3)
+    exchange = Exchange(
+        [a_line("A", feature=1.5), old], [latest, a_line("C", feature=8, at=NOW - timedelta(days=4))], latest
+    )
+    found = np.split(gathered(exchange, NOW), 5)
+    assert [part.tolist() for part in found] == [[value] * FEATURES for value in (1.25, 2.5, 1.5, 3, 3)]
 
 
-CLAIM, THREAT, DEMAND = Marker.IMAGE_CLAIM, Marker.CONTACTS_THREAT, Marker.COMPLIANCE_DEMAND
-
-
-def added(haven: Model, exchange: Exchange, kind: Kind = Kind.THREAT) -> float:
-    """Return what markers alone add to the sum."""
-    return haven.total(kind, exchange, NOW) - haven.constants[kind]
-
-
-def test_a_claim_a_threat_and_a_demand_in_clear_words_add_to_a_threat(haven: Model) -> None:
-    apart = Exchange([a_line("A", CLAIM), a_line("A", THREAT), a_line("A", DEMAND)], [])
-    at_once = Exchange([a_line("A", CLAIM, THREAT, DEMAND)], [])
-    assert added(haven, apart) == added(haven, at_once) > 1
-    assert added(haven, apart, Kind.DISCLOSURE) == 0
-    share_and_pay = a_line("A", Marker.SHARE_THREAT, Marker.PAYMENT_DEMAND)
-    assert added(haven, Exchange([share_and_pay], [])) == added(haven, apart)
-
-
-@pytest.mark.parametrize(
-    "exchange",
-    [
-        pytest.param(Exchange([a_line("A", CLAIM), a_line("A", THREAT)], []), id="no demand"),
-        pytest.param(Exchange([a_line("A", CLAIM), a_line("A", DEMAND)], []), id="no threat"),
-        pytest.param(Exchange([a_line("A", THREAT), a_line("A", DEMAND)], []), id="no claim"),
-        pytest.param(Exchange([a_line("A", CLAIM, THREAT)], [a_line("B", DEMAND)]), id="a demand by another"),
-        pytest.param(Exchange([a_line("A", CLAIM, THREAT, DEMAND, text="")], []), id="nothing written"),
-        pytest.param(
-            Exchange([a_line("A", CLAIM, THREAT), a_line("A", DEMAND, at=NOW - timedelta(days=9))], []),
-            id="long ago",
-        ),
-        pytest.param(Exchange([], []), id="nobody"),
-    ],
-)
-def test_less_than_all_three_adds_nothing(haven: Model, exchange: Exchange) -> None:
-    assert added(haven, exchange) == 0
+def test_where_nobody_else_speaks_their_side_is_empty() -> None:
+    line = a_line("A", feature=1)
+    found = np.split(gathered(Exchange([line], [], line), NOW), 5)
+    assert [part[0] for part in found] == [0.5, 0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -230,8 +205,8 @@ def test_less_than_all_three_adds_nothing(haven: Model, exchange: Exchange) -> N
 def test_the_language_is_that_of_the_whole_exchange(haven: Model, english: list[float], group: str) -> None:
     lines = [a_line("A", english=score) for score in english]
     empty = a_line("A", text="", english=-99)
-    assert haven.group(Exchange(lines[:1], lines[1:])) == group
-    assert haven.group(Exchange([*lines, empty], [empty])) == group
+    assert haven.group(Exchange(lines[:1], lines[1:], empty)) == group
+    assert haven.group(Exchange([*lines, empty], [empty], empty)) == group
 
 
 def test_a_marker_of_an_empty_line_is_unlikely() -> None:
