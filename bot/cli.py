@@ -172,30 +172,32 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
     click.echo(f"erased; cases about this account or aimed at it: {erased}")
 
 
+_CARD = click.Path(dir_okay=False, readable=False, path_type=Path)
+_JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
+
+
 @main.command()
 @click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True)
 @click.option(
     "--out", type=click.Path(file_okay=False, readable=False, path_type=Path), default=Path("models"), show_default=True
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
-def train(data: Path, out: Path, jobs: int | None) -> None:
+@click.option("--card", type=_CARD, help="Also write to this model card how writers fared that were held out.")
+@_JOBS
+def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
     """Train the model from the corpus and write it with its manifest."""
     from bot.study import train as run_training
 
-    run_training(data, out, jobs)
+    run_training(data, out, card, jobs)
 
 
 @main.command()
-@click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True)
+@click.option("--data", type=_PATH, default=Path("data/test"), show_default=True, help="Folder of the test writers.")
+@click.option("--on", "files", type=_PATH, multiple=True, help="Labelled transcripts of your own instead; repeatable.")
 @click.option("--real", type=_PATH, help="Folder of real chat (transcripts) for false alerts.")
-@click.option(
-    "--card",
-    type=click.Path(dir_okay=False, readable=False, path_type=Path),
-    help="Also write the tables to this model card.",
-)
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
-def evaluate(data: Path, real: Path | None, card: Path | None, jobs: int | None) -> None:
-    """Score each writer with a model trained on all others, and count false alerts in real chat."""
+@click.option("--card", type=_CARD, help="Write tables, plots and report.json to this model card and beside it.")
+@click.option("--learn", type=_PATH, help="Corpus for a plot of what more writers teach; with --card.")
+def evaluate(data: Path, files: tuple[Path, ...], real: Path | None, card: Path | None, learn: Path | None) -> None:
+    """Score the model on test writers that it has never seen, and count false alerts in real chat."""
     from bot.study import evaluate as run_evaluation
 
-    run_evaluation(data, real, card, jobs)
+    run_evaluation(data, files, real, card, learn)

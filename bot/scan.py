@@ -35,13 +35,17 @@ class Seen:
 
 @dataclass(slots=True)
 class Report:
-    """What would have happened in one conversation; positions are 0-based, names as in the export."""
+    """What would have happened in one conversation; positions are 0-based, names as in the export.
+
+    `scores` has the highest score of each kind, `score` that of the kind that was told or else the higher one.
+    """
 
     conversation: str
     messages: int = 0
     kind: Kind | None = None
     level: Level = Level.NONE
     score: float = 0.0
+    scores: dict[Kind, float] = field(default_factory=dict)
     first_alert: int | None = None
     first_advice: int | None = None
     sender: str | None = None
@@ -134,6 +138,7 @@ class _Reading:
 
     def close(self) -> None:
         report, case = self._report, self._case
+        report.scores = self._highest
         report.score = max(self._highest.values())
         if case is None:
             return

@@ -19,9 +19,9 @@ COERCIVE = (
     Marker.COMPLIANCE_DEMAND,
     Marker.PRESSURE,
 )
-_MENTIONED = 0.05
-_SECOND_MARKER = 0.15
-_DISCLOSURE = 0.1
+_MENTIONED = 0.03
+_FIRST_MARKER, _SECOND_MARKER = 0.15, 0.08
+_DISCLOSURE = 0.03
 _DESPAIR = 0.7
 _DISTRESS = MARKERS.index(Marker.DISTRESS)
 
@@ -100,11 +100,12 @@ def _evidence(lines: list[Line]) -> tuple[Evidence, ...]:
 def _coercion(line: Line) -> float:
     """Return how clearly a line coerces, 0 for one that hardly does."""
     most = max(marker_probability(line, marker) for marker in COERCIVE)
-    return most if most >= _SECOND_MARKER else 0.0
+    return most if most >= _FIRST_MARKER else 0.0
 
 
 def _supports(kind: Kind, evidence: tuple[Evidence, ...]) -> bool:
     """Return whether the words themselves bear the score out: two coercive markers, or a disclosure."""
     if kind is Kind.DISCLOSURE:
         return any(e.marker is Marker.VICTIM_DISCLOSURE and e.probability >= _DISCLOSURE for e in evidence)
-    return sum(e.marker in COERCIVE and e.probability >= _SECOND_MARKER for e in evidence) >= 2
+    seen = [e.probability for e in evidence if e.marker in COERCIVE]
+    return len(seen) >= 2 and seen[0] >= _FIRST_MARKER and seen[1] >= _SECOND_MARKER

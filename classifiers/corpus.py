@@ -18,7 +18,10 @@ _BEGUN = {Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.CONTACTS_THREAT, Ma
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One conversation of the corpus: its messages, their markers, and who threatens whom."""
+    """One conversation of the corpus: its messages, their markers, and who threatens whom.
+
+    `crisis` says that somebody targeted speaks of not wanting to live; only test sets are marked for it.
+    """
 
     id: str
     writer: str
@@ -28,6 +31,8 @@ class Labelled:
     markers: tuple[frozenset[Marker], ...]
     offenders: frozenset[Account]
     targets: frozenset[Account]
+    surface: str = "dm"
+    crisis: bool = False
 
     @property
     def english(self) -> bool:
@@ -70,11 +75,19 @@ def load_corpus(folder: Path) -> Corpus:
     files = sorted(folder.glob("*.jsonl"))
     if not files:
         raise InputError(f"{folder}: no corpus here (expected one .jsonl file per writer)")
+    return load_files(files)
+
+
+def load_files(files: Sequence[Path]) -> Corpus:
+    """Read labelled transcripts, one writer a file; InputError naming file and line when one is bad."""
     digest = hashlib.sha256()
     conversations: list[Labelled] = []
     seen: set[str] = set()
     for file in files:
-        content = file.read_bytes()
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise InputError(f"{file}: cannot read: {error.strerror}") from None
         digest.update(file.name.encode() + b"\0" + content)
         for number, line in enumerate(content.splitlines(), 1):
             labelled = _labelled(parse(line, f"{file}:{number}"), file.stem, f"{file}:{number}")
@@ -111,4 +124,6 @@ def _labelled(transcript: Transcript, writer: str, where: str) -> Labelled:
         markers=tuple(frozenset(message.markers or ()) for message in transcript.messages),
         offenders=frozenset(Account(platform, name) for name in transcript.offenders),
         targets=frozenset(Account(platform, name) for name in transcript.targets),
+        surface=transcript.surface,
+        crisis=transcript.crisis,
     )

@@ -1,269 +1,297 @@
-"""Tables of how the model does on writers it has not seen, and of its false alerts in real chat."""
+"""How Haven fares on labelled conversations: what it said, when, about whom, and how sure these numbers are."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
-from classifiers.assessment import CLEAR, Kind, Level, Sensitivity
-from classifiers.calibration import POSITIVE, HeldOut, calibrated
-from classifiers.classifier import Classifier
-from classifiers.conversation import Message
-from classifiers.corpus import KINDS, conversations_of
-from classifiers.exchange import Conversation
-from classifiers.model import MARKERS, Model
+from classifiers.assessment import Kind, Level, Marker, Sensitivity
+from classifiers.corpus import KINDS, Labelled
+from classifiers.tables import Table
 
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table of numbers with what they mean."""
-
-    title: str
-    meaning: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """Return the table in Markdown."""
-        lines = [f"### {self.title}", "", self.meaning, "", "| " + " | ".join(self.columns) + " |"]
-        lines.append("|" + "---|" * len(self.columns))
-        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+VERDICTS = ("sextortion", "disclosure", "none")
+SENSITIVITY = Sensitivity.NORMAL
+RESAMPLES = 1000
+_SEED = 1
+_LENGTHS = ((2, 4), (5, 8), (9, 14), (15, 999))
+_PATIENCE = 0.2
+_THREATS = {Marker.SHARE_THREAT, Marker.CONTACTS_THREAT, Marker.IMAGE_CLAIM}
+_DEMANDS = {Marker.PAYMENT_DEMAND, Marker.COMPLIANCE_DEMAND}
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """A held-out conversation with the levels it reached under thresholds set by the other writers."""
+class Outcome:
+    """What Haven did in one labelled conversation; positions are 0-based, None for never."""
 
-    seen: HeldOut
-    levels: dict[Kind, Level]
+    labelled: Labelled
+    verdict: str
+    level: Level
+    scores: Mapping[Kind, float]
+    first_alert: int | None
+    first_advice: int | None
+    sender: str | None
+    target: str | None
+    crisis: bool
 
+    @property
+    def score(self) -> float:
+        """The higher of both scores."""
+        return max(self.scores.values())
 
-def tables(model: Model, seen: Sequence[HeldOut]) -> list[Table]:
-    """Return the tables of a leave-one-writer-out run."""
-    judged = _judge(model, seen)
-    return [_verdicts(judged), _ranking(seen), _writers(judged), _markers(seen), _people(judged)]
-
-
-def summary(model: Model, seen: Sequence[HeldOut]) -> dict[str, Any]:
-    """Return the few numbers that the manifest carries, all from writers held out in turn."""
-    judged = _judge(model, seen)
-    found: dict[str, Any] = {
-        "writers": len({one.labelled.writer for one in seen}),
-        "conversations": len(seen),
-    }
-    for kind in Kind:
-        for group, part in _by_language(seen).items():
-            area = _auc(kind, part)
-            if area is not None:
-                found[f"{kind} auc {group}"] = round(area, 3)
-        for label in KINDS:
-            levels = [one.levels[kind] for one in judged if one.seen.labelled.kind == label]
-            found[f"{kind} alerted {label}"] = round(float(np.mean([x >= Level.ALERT for x in levels])), 3)
-    return found
+    @property
+    def right(self) -> bool:
+        """Whether the verdict is the one that the kind of conversation asks for."""
+        wanted = {"sextortion": "sextortion", "victim_disclosure": "disclosure"}
+        return self.verdict == wanted.get(self.labelled.kind, "none")
 
 
-def false_alerts(model: Model, files: Iterable[Path]) -> Table:
-    """Return how often real, harmless chat would have alerted; files are transcripts, one a community."""
-    rows = []
-    for file in files:
-        conversations = conversations_of(file)
-        messages = sum(map(len, conversations))
-        cells = [file.stem, f"{len(conversations):,}", f"{messages:,}"]
-        for sensitivity in Sensitivity:
-            alerts = dict.fromkeys(Kind, 0)
-            advised = 0
-            for conversation in conversations:
-                reached = _reached(model, conversation, sensitivity)
-                for (kind, _), level in reached.items():
-                    alerts[kind] += level >= Level.ALERT
-                    advised += level >= Level.ADVISE
-            cells += [f"{count / max(messages, 1) * 1e5:.1f}" for count in (*alerts.values(), advised)]
-        rows.append(tuple(cells))
-    heads = [f"{s}: {what}" for s in Sensitivity for what in ("threat", "disclosure", "advised")]
-    return Table(
-        "False alerts per 100,000 messages of real chat",
-        "Every alert here is false, or at least not sextortion (`ransom_chats` is real extortion without intimate"
-        " images). An alert is one account in one conversation; *advised* are those that would also have caused"
-        " a private warning.",
-        ("community", "conversations", "messages", *heads),
-        tuple(rows),
-    )
+class Share(NamedTuple):
+    """A share of some cases with its 95% bootstrap interval; all of it is 0 where there are no cases."""
+
+    value: float
+    low: float
+    high: float
+    cases: int
+
+    def __str__(self) -> str:
+        if not self.cases:
+            return "–"
+        return f"{self.value:.1%} [{self.low:.0%}, {self.high:.0%}] of {self.cases:,}"
 
 
-def _reached(model: Model, messages: Sequence[Message], sensitivity: Sensitivity) -> dict[tuple[Kind, object], Level]:
-    """Return the highest level per kind and account, which is what becomes a case."""
-    classifier = Classifier(model)
-    found: dict[tuple[Kind, object], Level] = defaultdict(lambda: Level.NONE)
-    if messages:
-        conversation = Conversation(messages[0].sent_at)
-        for message in messages:
-            for assessment in classifier.assess(conversation, message, sensitivity):
-                key = (assessment.kind, assessment.sender or assessment.target)
-                found[key] = max(found[key], assessment.level)
-    return found
+class Goal(NamedTuple):
+    """One thing that is asked of the detector, what was measured, and the bound in words."""
+
+    what: str
+    bound: str
+    share: Share
 
 
-def _judge(model: Model, seen: Sequence[HeldOut]) -> list[_Judged]:
-    """Hold every conversation to the thresholds that all writers but its own give."""
-    judged = []
-    for writer in sorted({one.labelled.writer for one in seen}):
-        fitted = calibrated(model, [one for one in seen if one.labelled.writer != writer])
-        judged += [
-            _Judged(one, {kind: _level(fitted, kind, one) for kind in Kind})
-            for one in seen
-            if one.labelled.writer == writer
-        ]
-    return judged
+def share(hits: Iterable[bool]) -> Share:
+    """Return how many of the cases are hits, resampled a thousand times for the interval."""
+    cases = np.fromiter(hits, dtype=float)
+    if not len(cases):
+        return Share(0.0, 0.0, 0.0, 0)
+    drawn = np.random.default_rng(_SEED).binomial(len(cases), cases.mean(), RESAMPLES) / len(cases)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Share(float(cases.mean()), float(low), float(high), len(cases))
 
 
-def _level(model: Model, kind: Kind, one: HeldOut) -> Level:
-    peak = one.peaks[kind]
-    thresholds = model.thresholds[kind][Sensitivity.NORMAL][peak.group]
-    scale = model.scales[kind]
-    supported = thresholds.level(scale(peak.supported))
-    return max(supported, min(thresholds.level(scale(peak.highest)), Level.NOTICE))
-
-
-def _by_language(seen: Sequence[HeldOut]) -> dict[str, list[HeldOut]]:
-    return {
-        "english": [one for one in seen if one.labelled.english],
-        "other": [one for one in seen if not one.labelled.english],
-    }
-
-
-def _auc(kind: Kind, seen: Sequence[HeldOut]) -> float | None:
-    chosen = [one for one in seen if one.labelled.kind in (POSITIVE[kind], "hard_negative")]
-    labels = [one.labelled.kind == POSITIVE[kind] for one in chosen]
-    if len(set(labels)) < 2:
-        return None
-    return float(roc_auc_score(labels, [one.peaks[kind].highest for one in chosen]))
-
-
-def _share(hits: Sequence[bool]) -> str:
-    return f"{np.mean(hits):.1%}" if hits else "–"
-
-
-def _verdicts(judged: Sequence[_Judged]) -> Table:
-    rows = []
-    for group in ("english", "other"):
-        for label in KINDS:
-            part = [
-                one
-                for one in judged
-                if one.seen.labelled.kind == label and one.seen.labelled.english == (group == "english")
-            ]
-            cells = [group, label.replace("_", " "), f"{len(part):,}"]
-            for kind in Kind:
-                cells += [_share([one.levels[kind] >= level for one in part]) for level in (Level.ALERT, Level.ADVISE)]
-            rows.append(tuple(cells))
-    return Table(
-        "What is alerted",
-        "Share of conversations by unseen writers that reach a level at normal sensitivity, as a threat and as a"
-        " disclosure; the thresholds, too, come from the other writers only.",
-        (
-            "language",
-            "kind",
-            "n",
-            "threat: alert",
-            "threat: advise",
-            "disclosure: alert",
-            "disclosure: advise",
+def goals(outcomes: Sequence[Outcome]) -> list[Goal]:
+    """Return what is asked of the detector at *alert*, normal sensitivity."""
+    sextortion = _of("sextortion", outcomes)
+    alerted = [one for one in sextortion if one.verdict == "sextortion"]
+    negatives = _of("hard_negative", outcomes)
+    ordinary = _of("benign", outcomes)
+    stated = [one for one in outcomes if one.labelled.crisis]
+    return [
+        Goal("sextortion alerted, English", "≥ 95%", share(_alerted(_in_english(sextortion)))),
+        Goal("sextortion alerted, other languages", "≥ 88%", share(_alerted(_in_english(sextortion, other=True)))),
+        Goal("of the alerted: by the first unmistakable coercion", "≥ 85%", share(map(_in_time, alerted))),
+        Goal("disclosures recognised", "≥ 92%", share(one.right for one in _of("victim_disclosure", outcomes))),
+        Goal("hard negatives alerted", "≤ 3%", share(_alerted(negatives))),
+        Goal("hard negatives advised", "≤ 0.5%", share(one.first_advice is not None for one in negatives)),
+        Goal("ordinary conversations alerted", "0", share(_alerted(ordinary))),
+        Goal("crisis recognised when stated", "≥ 95%", share(one.crisis for one in stated)),
+        Goal(
+            "right sender, of the alerted",
+            "≥ 97%",
+            share(_right(one.sender, one.labelled, "offenders") for one in alerted),
         ),
-        tuple(rows),
-    )
-
-
-def _ranking(seen: Sequence[HeldOut]) -> Table:
-    rows = []
-    for kind in Kind:
-        for group, part in _by_language(seen).items():
-            positives = [one.peaks[kind].highest for one in part if one.labelled.kind == POSITIVE[kind]]
-            negatives = [one.peaks[kind].highest for one in part if one.labelled.kind == "hard_negative"]
-            area = _auc(kind, part)
-            if area is None:
-                continue
-            recalls = [f"{np.mean(positives > np.quantile(negatives, 1 - rate)):.2f}" for rate in (0.01, 0.03, 0.1)]
-            rows.append(
-                (
-                    str(kind),
-                    group,
-                    str(len(positives)),
-                    str(len(negatives)),
-                    f"{area:.3f}",
-                    *recalls,
-                )
-            )
-    return Table(
-        "How well scores separate",
-        "Highest score of a conversation against hard negatives of the same language group: area under the curve,"
-        " and recall where 1%, 3% and 10% of the hard negatives would alert.",
-        ("kind", "language", "positives", "hard negatives", "AUC", "recall at 1%", "at 3%", "at 10%"),
-        tuple(rows),
-    )
-
-
-def _writers(judged: Sequence[_Judged]) -> Table:
-    rows = []
-    for writer in sorted({one.seen.labelled.writer for one in judged}):
-        cells = [writer]
-        for label, kind in (
-            ("sextortion", Kind.THREAT),
-            ("hard_negative", Kind.THREAT),
-            ("victim_disclosure", Kind.DISCLOSURE),
-            ("benign", Kind.THREAT),
-        ):
-            part = [o for o in judged if o.seen.labelled.writer == writer and o.seen.labelled.kind == label]
-            cells.append(f"{_share([one.levels[kind] >= Level.ALERT for one in part])} of {len(part)}")
-        rows.append(tuple(cells))
-    return Table(
-        "Writer by writer",
-        "Share alerted at normal sensitivity (disclosures as disclosures, all else as threats).",
-        ("unseen writer", "sextortion", "hard negatives", "disclosures", "benign"),
-        tuple(rows),
-    )
-
-
-def _markers(seen: Sequence[HeldOut]) -> Table:
-    scores = np.array([line[: len(MARKERS)] for one in seen for line in one.line_scores])
-    truth = np.array([[m in done for m in MARKERS] for one in seen for done in one.labelled.markers])
-    rows = []
-    for column, marker in enumerate(MARKERS):
-        said = scores[:, column] >= CLEAR
-        is_so = truth[:, column]
-        rows.append(
-            (
-                marker.replace("_", " "),
-                f"{is_so.sum():,}",
-                f"{average_precision_score(is_so, scores[:, column]):.2f}",
-                f"{(said & is_so).sum() / max(said.sum(), 1):.2f}",
-                f"{(said & is_so).sum() / max(is_so.sum(), 1):.2f}",
-            )
-        )
-    return Table(
-        "Markers",
-        "Per message, by writers held out; precision and recall where the probability is at least one half.",
-        ("marker", "messages", "average precision", "precision", "recall"),
-        tuple(rows),
-    )
-
-
-def _people(judged: Sequence[_Judged]) -> Table:
-    alerted = [o for o in judged if o.seen.labelled.kind == "sextortion" and o.levels[Kind.THREAT] >= Level.ALERT]
-    best = [(one.seen.labelled, one.seen.peaks[Kind.THREAT].best) for one in alerted]
-    named = [(labelled, found) for labelled, found in best if found is not None]
-    return Table(
-        "Who does it to whom",
-        "Among the sextortion that is alerted.",
-        ("", "right"),
-        (
-            ("sender", _share([found.sender in labelled.offenders for labelled, found in named])),
-            ("target", _share([found.target in labelled.targets for labelled, found in named])),
+        Goal(
+            "right target, of the alerted",
+            "≥ 93%",
+            share(_right(one.target, one.labelled, "targets") for one in alerted),
         ),
+    ]
+
+
+def tables(outcomes: Sequence[Outcome]) -> list[Table]:
+    """Return all tables of a report."""
+    return [
+        _goals(outcomes),
+        _verdicts(outcomes),
+        _slices(outcomes),
+        _timing(outcomes),
+        _worst(outcomes),
+    ]
+
+
+def obfuscation(plain: Sequence[Outcome], by_disguise: Mapping[str, Sequence[Outcome]]) -> Table:
+    """Return what each disguise costs in recall."""
+    rows = []
+    for name, outcomes in [("none", plain), *by_disguise.items()]:
+        found = share(_alerted(_of("sextortion", outcomes)))
+        lost = share(_alerted(_of("sextortion", plain))).value - found.value
+        rows.append((name, str(found), f"{lost * 100:+.1f}", str(share(_alerted(_of("hard_negative", outcomes))))))
+    return Table(
+        "Disguised words",
+        "Every second word of every speaker disguised. *Lost* is in points of recall.",
+        ("disguise", "sextortion alerted", "lost", "hard negatives alerted"),
+        tuple(rows),
     )
+
+
+def unmistakable(labelled: Labelled) -> int | None:
+    """Return where an offender has both demanded and threatened or shown the image; else where it first coerces."""
+    done: set[Marker] = set()
+    first = None
+    for position, (message, markers) in enumerate(zip(labelled.messages, labelled.markers, strict=True)):
+        if message.author in labelled.offenders:
+            done |= markers
+            if first is None and done & (_THREATS | _DEMANDS):
+                first = position
+            if done & _THREATS and done & _DEMANDS:
+                return position
+    return first
+
+
+def second_demand(labelled: Labelled) -> int | None:
+    """Return where an offender demands for the second time."""
+    demands = [
+        position
+        for position, (message, markers) in enumerate(zip(labelled.messages, labelled.markers, strict=True))
+        if message.author in labelled.offenders and markers & _DEMANDS
+    ]
+    return demands[1] if len(demands) > 1 else None
+
+
+def _of(kind: str, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    return [one for one in outcomes if one.labelled.kind == kind]
+
+
+def _in_english(outcomes: Iterable[Outcome], *, other: bool = False) -> list[Outcome]:
+    return [one for one in outcomes if one.labelled.english != other]
+
+
+def _alerted(outcomes: Iterable[Outcome]) -> list[bool]:
+    return [
+        one.verdict == "sextortion" if one.labelled.kind == "sextortion" else one.verdict != "none" for one in outcomes
+    ]
+
+
+def _in_time(one: Outcome) -> bool:
+    at = unmistakable(one.labelled)
+    return one.first_alert is not None and at is not None and one.first_alert <= at
+
+
+def _right_sender(one: Outcome) -> bool:
+    return one.sender in {account.id for account in one.labelled.offenders}
+
+
+def _right_target(one: Outcome) -> bool:
+    return one.target in {account.id for account in one.labelled.targets}
+
+
+def _goals(outcomes: Sequence[Outcome]) -> Table:
+    rows = tuple((goal.what, goal.bound, str(goal.share)) for goal in goals(outcomes))
+    return Table(
+        "What is asked, and what is measured",
+        "At *alert*, normal sensitivity, with 95% bootstrap intervals.",
+        ("", "asked", "measured"),
+        rows,
+    )
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> Table:
+    rows = []
+    for group, part in (("English", _in_english(outcomes)), ("other", _in_english(outcomes, other=True))):
+        for kind in KINDS:
+            here = _of(kind, part)
+            said = Counter(one.verdict for one in here)
+            advised = share(one.first_advice is not None for one in here)
+            rows.append((group, kind.replace("_", " "), *(f"{said[v]:,}" for v in VERDICTS), str(advised)))
+    return Table(
+        "Verdicts",
+        "Conversations by what they are and by what moderators were told; *advised*: somebody was written to.",
+        ("language", "kind", *VERDICTS, "advised"),
+        tuple(rows),
+    )
+
+
+def _slices(outcomes: Sequence[Outcome]) -> Table:
+    def length(one: Outcome) -> str:
+        messages = len(one.labelled.messages)
+        low, high = next(each for each in _LENGTHS if messages <= each[1])
+        return f"{low}–{high} messages" if high < 999 else f"{low} messages or more"
+
+    cuts: list[Callable[[Outcome], str]] = [
+        lambda one: one.labelled.writer,
+        lambda one: one.labelled.surface,
+        length,
+        lambda one: one.labelled.lang,
+    ]
+    rows = []
+    for cut in cuts:
+        for name in sorted({cut(one) for one in outcomes}, key=_natural):
+            here = [one for one in outcomes if cut(one) == name]
+            rows.append((name, *(str(share(_alerted(_of(kind, here)))) for kind in KINDS)))
+    return Table(
+        "By writer, surface, length and language",
+        "Share alerted: sextortion as sextortion, all others as anything.",
+        ("", *(kind.replace("_", " ") for kind in KINDS)),
+        tuple(rows),
+    )
+
+
+def _natural(name: str) -> tuple[int, str]:
+    digits = name.split("–")[0].split()[0]
+    return (int(digits) if digits.isdigit() else 0, name)
+
+
+def _timing(outcomes: Sequence[Outcome]) -> Table:
+    sextortion = _of("sextortion", outcomes)
+    alerted = [one for one in sextortion if one.verdict == "sextortion"]
+    twice = [(one, at) for one in sextortion if (at := second_demand(one.labelled)) is not None]
+    early = share(
+        one.verdict == "sextortion" and one.first_alert is not None and one.first_alert < at for one, at in twice
+    )
+    delays = [max(0, (one.first_alert or 0) - at) for one in alerted if (at := unmistakable(one.labelled)) is not None]
+    rows = (
+        ("alerted before the second demand, of those with two", str(early)),
+        ("messages from unmistakable coercion to the alert, median", f"{np.median(delays):.0f}" if delays else "–"),
+        ("messages from unmistakable coercion to the alert, mean", f"{np.mean(delays):.2f}" if delays else "–"),
+        ("F1 of sextortion", f"{_f1(outcomes):.3f}"),
+        ("latency-weighted F1", f"{_f1(outcomes) * _speed(delays):.3f}"),
+    )
+    return Table(
+        "How early",
+        "Latency-weighted F1 is F1 times one minus the median penalty; a delay of d messages after the unmistakable"
+        f" coercion costs 2 / (1 + exp(-{_PATIENCE} d)) - 1.",
+        ("", "measured"),
+        rows,
+    )
+
+
+def _f1(outcomes: Sequence[Outcome]) -> float:
+    hits = sum(one.verdict == one.labelled.kind == "sextortion" for one in outcomes)
+    said = sum(one.verdict == "sextortion" for one in outcomes)
+    return 2 * hits / max(said + len(_of("sextortion", outcomes)), 1)
+
+
+def _speed(delays: Sequence[int]) -> float:
+    if not delays:
+        return 0.0
+    return 1 - float(np.median([2 / (1 + np.exp(-_PATIENCE * delay)) - 1 for delay in delays]))
+
+
+def _worst(outcomes: Sequence[Outcome]) -> Table:
+    """List the twenty errors that Haven was surest about."""
+    wrong = [one for one in outcomes if not one.right]
+    wrong.sort(key=lambda one: -(one.score if one.verdict != "none" else 1 - one.score))
+    rows = tuple(
+        (one.labelled.id, one.labelled.lang, one.labelled.kind.replace("_", " "), one.verdict, f"{one.score:.2f}")
+        for one in wrong[:20]
+    )
+    return Table("The worst errors", "By id.", ("conversation", "language", "is", "was called", "score"), rows)
+
+
+def curve(outcomes: Sequence[Outcome], kind: Kind) -> tuple[list[bool], list[float]]:
+    """Return which conversations are of the kind and their scores, hard negatives and ordinary talk against them."""
+    positive = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "victim_disclosure"}[kind]
+    chosen = [one for one in outcomes if one.labelled.kind in (positive, "hard_negative", "benign")]
+    return [one.labelled.kind == positive for one in chosen], [one.scores[kind] for one in chosen]

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from classifiers.model import FEATURES, HIDDEN, LOUDEST, PARTS, Floats
 
-EPOCHS = 4
+_EPOCHS, _FEWEST_STEPS = 4, 300
 _BATCH = 32
 _RATE, _LOWEST_RATE = 2e-3, 1e-5
 _DROPPED = np.float32(0.3)
@@ -65,12 +65,13 @@ def learn(terms: sparse.csr_matrix, markers: npt.NDArray[np.int8], windows: Wind
     _, first = np.unique(windows.conversation[order], return_index=True)
     conversations = np.split(order, first[1:])
     batches = -(-len(conversations) // _BATCH)
+    epochs = max(_EPOCHS, _FEWEST_STEPS // batches)
     with threadpool_limits(1):
-        for epoch in range(EPOCHS):
+        for epoch in range(epochs):
             shuffled = chance.permutation(len(conversations))
             for batch in range(batches):
                 chosen = [conversations[c] for c in shuffled[batch * _BATCH : (batch + 1) * _BATCH]]
-                done = (epoch * batches + batch) / (EPOCHS * batches)
+                done = (epoch * batches + batch) / (epochs * batches)
                 gradients = _gradients(adam.parameters, terms, markers, windows[np.concatenate(chosen)], chance)
                 adam.step(*gradients, np.float32(_RATE * (1 - done) + _LOWEST_RATE))
     return adam.parameters

@@ -27,6 +27,8 @@ _INVISIBLE = dict.fromkeys(
 _MARKUP = re.compile(r"[*~|`]{1,3}|(?<![^\W_])_{1,2}|_{1,2}(?![^\W_])")
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .·\-]){3,}[^\W\d_](?![^\W_])")
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
+_REPEATED_SIGN = re.compile(r"([^\w\s])\1{2,}")
+_REPEATED_WORD = re.compile(r"\b(\w+)(?:\s+\1\b){2,}")
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _ENCODED = re.compile(r"(?:%[0-9a-fA-F]{2}){2,}")
 _DIGIT = re.compile(r"\d")
@@ -52,6 +54,7 @@ def normalise(text: str) -> str:
     text = _SPACED.sub(lambda match: re.sub(r"[ .·\-]", "", match[0]), text)
     text = _DISGUISED.sub(lambda match: _plain_token(match[0]), text)
     text = _REPEATED.sub(r"\1\1", text)
+    text = _REPEATED_WORD.sub(r"\1 \1", _REPEATED_SIGN.sub(r"\1\1", text))
     return _DIGIT.sub("0", text)
 
 

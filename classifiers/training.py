@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from importlib.metadata import version
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from classifiers.normalise import words
 from classifiers.terms import terms, weight
 
 ORDINARY_CHAT = "chitchat-dataset"
-ORDINARY_CONVERSATIONS = 1500
+ORDINARY_CONVERSATIONS = 3000
 _ORDINARY_LENGTH = 24
 _ORDINARY_WINDOWS = 4
 _RAREST_TERM = 4
@@ -212,15 +213,25 @@ def _has_ordinary_chat() -> bool:
     return True
 
 
+def unseen_ordinary_chat(learned: int = ORDINARY_CONVERSATIONS, conversations: int = 2000) -> Iterator[list[Message]]:
+    """Yield ordinary chat from which nothing was learned."""
+    everything = _ordinary_chat(random.Random(_SEED), learned + conversations)  # noqa: S311 (as in `prepare`)
+    return islice(everything, learned, None)
+
+
 def _ordinary_chat(chance: random.Random, conversations: int) -> Iterator[list[Message]]:
-    """Yield a fixed sample of the chitchat-dataset's conversations, the first 24 messages each."""
+    """Yield a fixed sample of the chitchat-dataset's conversations, the first 24 messages each.
+
+    A larger sample begins with the smaller one.
+    """
     content = resources.files("chitchat_dataset").joinpath("dataset.json").read_bytes()
     everything = {
         key: [one for turn in talk["messages"] for one in turn if one["text"].strip()]
         for key, talk in json.loads(content).items()
     }
     usable = sorted(key for key, talk in everything.items() if len(talk) >= 6)
-    for key in chance.sample(usable, min(conversations, len(usable))):
+    chance.shuffle(usable)
+    for key in usable[:conversations]:
         yield [
             Message(
                 id=str(position),

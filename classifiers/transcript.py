@@ -31,7 +31,7 @@ class TranscriptMessage(msgspec.Struct, rename={"author": "from"}):
 
 
 class Transcript(msgspec.Struct):
-    """One conversation; `kind`, `offenders` and `targets` are for corpora, unknown keys are ignored."""
+    """One conversation; what follows `lang` is for corpora, unknown keys are ignored."""
 
     messages: list[TranscriptMessage]
     id: int | str | None = None
@@ -40,6 +40,8 @@ class Transcript(msgspec.Struct):
     kind: str = ""
     offenders: list[str] = []
     targets: list[str] = []
+    surface: str = "dm"
+    crisis: bool = False
 
 
 _decoder = msgspec.json.Decoder(Transcript)

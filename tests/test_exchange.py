@@ -64,9 +64,9 @@ def test_only_the_last_64_lines_are_kept() -> None:
 
 
 def test_of_a_long_text_the_words_of_4000_characters_and_an_excerpt_are_kept() -> None:
-    line = Channel().say(A, "word " * 20_000)
-    assert line.excerpt == "word " * 40
-    assert line.words == ["word"] * 800
+    line = Channel().say(A, "one two " * 10_000)
+    assert line.excerpt == "one two " * 25
+    assert line.words == ["one", "two"] * 500
 
 
 def test_an_edit_replaces_the_line_where_it_stands() -> None:

@@ -17,10 +17,12 @@ from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
 from classifiers.calibration import FALSE_ALARMS, POSITIVE, HeldOut, Peak, calibrated, held_out, peaks
 from classifiers.conversation import Account, Message
 from classifiers.corpus import Labelled, load_corpus
-from classifiers.evaluation import Table, false_alerts, summary, tables
 from classifiers.model import GROUPS, MARKERS, Model, Thresholds
+from classifiers.ordinary import false_alerts
+from classifiers.tables import Table
 from classifiers.terms import weight
 from classifiers.training import fit, prepare
+from classifiers.validation import summary, tables
 
 TINY = Path(__file__).parent / "corpus"
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -248,11 +250,11 @@ def test_calibrating_leaves_the_rest_of_the_model_alone() -> None:
 
 def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support() -> None:
     model = a_model()
-    turns = said("B: hello", "A: pay", "A: hurry", "B: pay pay pay pay pay", "A: so")
-    found, lines = peaks(model, labelled("sextortion", messages=turns))
+    turns = said("B: hello", "A: pay", "A: hurry", "B: pay, pay, pay, pay, pay", "A: so")
+    found, lines = peaks(model, turns)
     threat = found[Kind.THREAT]
     assert threat.supported == pytest.approx(-1 + 2 * weight(["pay"]))
-    assert threat.highest == pytest.approx(-1 + 5 * weight(["pay"] * 5))
+    assert threat.highest == pytest.approx(-1 + 5 * weight(["pay"] * 9))
     assert threat.highest > threat.supported
     assert threat.best is not None
     assert (threat.best.message_id, threat.best.sender, threat.best.target) == ("2", A, B)
@@ -273,6 +275,6 @@ def test_every_conversation_is_held_out_once_and_read_by_a_model_without_its_wri
         model = fit(examples, without=[writer])
         for one in seen:
             assert one.labelled.writer == writer
-            assert (one.peaks, one.line_scores) == peaks(model, one.labelled)
+            assert (one.peaks, one.line_scores) == peaks(model, one.labelled.messages)
     titles = [table.title for table in tables(fit(examples), [one for writer in by_writer for one in writer])]
     assert len({*titles}) == 5
