@@ -100,12 +100,12 @@ def goals(outcomes: Sequence[Outcome]) -> list[Goal]:
         Goal(
             "right sender, of the alerted",
             "≥ 97%",
-            share(_right(one.sender, one.labelled, "offenders") for one in alerted),
+            share(map(_right_sender, alerted)),
         ),
         Goal(
             "right target, of the alerted",
             "≥ 93%",
-            share(_right(one.target, one.labelled, "targets") for one in alerted),
+            share(map(_right_target, alerted)),
         ),
     ]
 

@@ -1,42 +1,47 @@
-"""Undo what hides words from a reader of plain text: look-alikes, invisible characters, spacing, leetspeak, markup."""
+"""Undo what hides words from a reader of plain text: look-alikes, invisible characters, spacing, leetspeak, markup.
+
+Each step is a rule of one pattern, so that `spans` can follow the very steps that `words` takes. What is not undone,
+because ordinary writing looks the same: letters with accents or strokes, I for l, ! for i, and most words backwards.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
 from urllib.parse import unquote
 
+from classifiers.confusables import (
+    ARMENIAN,
+    CHEROKEE,
+    CYRILLIC,
+    DRAWN,
+    DRAWN_LETTERS,
+    FLAG,
+    FROM_INDICATORS,
+    GREEK,
+    INDICATORS,
+    INVISIBLE,
+    PILED,
+    REVERSED,
+    SAME,
+    SIGNS,
+    STRUCK,
+)
+
 _MAX_CHARACTERS = 4000
-_LOOK_ALIKES = str.maketrans(
-    "авеёкмнорстухіїјѕԁԛԝһɡαβεικνορτυχϲϳ",
-    "abeekmhopctyxiijsdqwhgabeikvoptuxcj",
-)
-_LEET = str.maketrans("013457@$", "oieastas")
-_INVISIBLE = dict.fromkeys(
-    [
-        *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F),
-        *range(0x2060, 0x2065),
-        *range(0xFE00, 0xFE10),
-        *range(0x064B, 0x0653),  # Arabic vowel signs and the stretching stroke, which readers do without
-        0x0640,
-        0xAD,
-        0xFEFF,
-    ]
-)
-_MARKUP = re.compile(r"[*~|`]{1,3}|(?<![^\W_])_{1,2}|_{1,2}(?![^\W_])")
-_SPACED = re.compile(r"(?<![^\W_])(?:[^\W\d_][ .·\-]){3,}[^\W\d_](?![^\W_])")
-_REPEATED = re.compile(r"([^\W\d_])\1{2,}")
-_REPEATED_SIGN = re.compile(r"([^\w\s])\1{2,}")
-_REPEATED_WORD = re.compile(r"\b(\w+)(?:\s+\1\b){2,}")
-_LINK = re.compile(r"https?://\S+|www\.\S+")
-_ENCODED = re.compile(r"(?:%[0-9a-fA-F]{2}){2,}")
-_DIGIT = re.compile(r"\d")
-_PILED = re.compile(r"(\w?)[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
 # The marks of Hebrew, Hindi, Thai and the like are parts of words.
 _MARKS = "".join(chr(code) for code in range(0x0590, 0x1A7F) if unicodedata.category(chr(code))[0] == "M")
 _TOKEN = re.compile(rf"[\w{_MARKS}]+|[^\w\s]")
-_DISGUISED = re.compile(r"[\w$]+(?:@(?!\w+\.\w)[\w$]+)*")
+
+
+class _Rule(NamedTuple):
+    """What is looked for, and what stands in its place."""
+
+    pattern: re.Pattern[str]
+    replacement: str | Callable[[re.Match[str]], str]
 
 
 def normalise(text: str) -> str:
@@ -44,18 +49,7 @@ def normalise(text: str) -> str:
 
     Only the first 4,000 characters are read.
     """
-    text = text[:_MAX_CHARACTERS]
-    if _ENCODED.search(text):
-        text = unquote(text, errors="ignore")
-    text = unicodedata.normalize("NFKC", text)[:_MAX_CHARACTERS].translate(_INVISIBLE)
-    text = _LINK.sub(" link ", text).lower()
-    text = _PILED.sub(lambda match: unicodedata.normalize("NFD", match[1])[:1], text)
-    text = _MARKUP.sub("", text)
-    text = _SPACED.sub(lambda match: re.sub(r"[ .·\-]", "", match[0]), text)
-    text = _DISGUISED.sub(lambda match: _plain_token(match[0]), text)
-    text = _REPEATED.sub(r"\1\1", text)
-    text = _REPEATED_WORD.sub(r"\1 \1", _REPEATED_SIGN.sub(r"\1\1", text))
-    return _DIGIT.sub("0", text)
+    return _undo(text, lambda rule, text: rule.pattern.sub(rule.replacement, text), _compose)
 
 
 def words(text: str) -> list[str]:
@@ -63,13 +57,243 @@ def words(text: str) -> list[str]:
     return _TOKEN.findall(normalise(text))
 
 
-def _plain_token(token: str) -> str:
-    """Fold the look-alikes of a token that mixes alphabets, and leetspeak between letters."""
-    if token.isascii():
-        if token.isalpha() or not any(character.isalpha() for character in token):
-            return token
-    elif any("a" <= character <= "z" for character in token):
-        token = token.translate(_LOOK_ALIKES)
-    if re.search(r"[a-z][0-9@$]+[a-z]", token):
-        return token.translate(_LEET)
-    return token
+def spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and end in the text of what each of its `words` was read from."""
+    trail = _Trail(text)
+    plain = _undo(text, trail.sub, trail.compose)
+    return [trail.span(*match.span()) for match in _TOKEN.finditer(plain)]
+
+
+def _undo(text: str, sub: Callable[[_Rule, str], str], compose: Callable[[str], str]) -> str:
+    """Take all steps in order; the caller applies the rules and composes, and may keep a record of it."""
+    text = text[:_MAX_CHARACTERS]
+    if "%" in text:
+        text = sub(_ENCODED, text)
+    if not text.isascii():
+        text = sub(_DRAWN, text)
+        text = sub(_INDICATED, text)
+        text = compose(text)[:_MAX_CHARACTERS]
+        text = sub(_UNSEEN, text)
+        text = sub(_PILED, text)
+        if _FOREIGN.search(text):
+            mixed = sub(_MIXED, text)
+            unlike, rule = (_SURE, _ALONE) if mixed == text else (_UNLIKE, _LIKEWISE)
+            text = sub(rule, mixed) if _is_latin(mixed, unlike) else mixed
+        text = text.replace("İ", "i")  # the only letter that is longer in lower case
+    text = text.lower()
+    for rule in _RULES:
+        text = sub(rule, text)
+    return text
+
+
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+class _Trail:
+    """Takes the steps and remembers which part of the original text each character came from."""
+
+    def __init__(self, text: str) -> None:
+        self._origins = [(i, i + 1) for i in range(min(len(text), _MAX_CHARACTERS))]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the part of the original that these characters came from."""
+        return self._origins[start][0], self._origins[end - 1][1]
+
+    def sub(self, rule: _Rule, text: str) -> str:
+        """Apply a rule."""
+        origins: list[tuple[int, int]] = []
+        done = 0
+
+        def place(match: re.Match[str]) -> str:
+            nonlocal done
+            new = match.expand(rule.replacement) if isinstance(rule.replacement, str) else rule.replacement(match)
+            start, end = match.span()
+            origins.extend(self._origins[done:start])
+            origins.extend(self.span(start + first, start + last) for first, last in _aligned(match[0], new))
+            done = end
+            return new
+
+        changed = rule.pattern.sub(place, text)
+        self._origins = origins + self._origins[done : len(text)]
+        return changed
+
+    def compose(self, text: str) -> str:
+        """Compose each character with those after it that join it."""
+        pieces: list[str] = []
+        starts: list[int] = []
+        for i, character in enumerate(text):
+            if pieces and _joins(pieces[-1], character):
+                pieces[-1] += character
+            else:
+                pieces.append(character)
+                starts.append(i)
+        parts = [self.span(*part) for part in pairwise([*starts, len(text)])]
+        composed = [_compose(piece) for piece in pieces]
+        self._origins = [part for piece, part in zip(composed, parts, strict=True) for _ in piece]
+        return "".join(composed)
+
+
+def _aligned(old: str, new: str) -> list[tuple[int, int]]:
+    """Return the piece of the old text for each new character: with what was dropped after it, or else all of it."""
+    if len(old) == len(new):
+        return list(pairwise(range(len(old) + 1)))
+    places: list[int] = []
+    for character in new:
+        places.append(old.find(character, places[-1] + 1 if places else 0))
+        if places[-1] < 0:
+            return [(0, len(old))] * len(new)
+    return list(pairwise([*places, len(old)]))
+
+
+def _joins(piece: str, character: str) -> bool:
+    """Return whether a character composes with the piece before it or may change places with its marks."""
+    if character.isascii():
+        return False
+    if unicodedata.combining(unicodedata.normalize("NFKD", character)[0]):
+        return True
+    return _compose(piece + character) != _compose(piece) + _compose(character)
+
+
+# URL-encoding, a character at a time: "%73%65" and "s%65nd", but not "100%25", Turkish "%50" or what is in a link.
+_CODE = "%[0-9a-f]{2}"
+_ENCODED = _Rule(
+    re.compile(
+        rf"(?P<link>https?://\S+|www\.\S+)"
+        rf"|(?:(?={_CODE}{_CODE})|(?<={_CODE})|(?<=[^\W\d_])(?=(?:{_CODE}[^\W\d_]|%20\w))|(?<=[\d.,!?])(?=%20[^\W\d_]))"
+        rf"(?:%[c-f][0-9a-f](?:%[89ab][0-9a-f]){{1,3}}|{_CODE})",
+        re.IGNORECASE,
+    ),
+    lambda match: match[0] if match["link"] else unquote(match[0], errors="ignore"),
+)
+
+# Letters drawn as signs, and rows of flags' letters that are no flags.
+_FROM_SIGNS = str.maketrans(DRAWN)
+_DRAWN = _Rule(re.compile(f"[{DRAWN_LETTERS}]+"), lambda match: match[0].translate(_FROM_SIGNS))
+_FLAGS = re.compile(f"(?:{FLAG})+")
+_INDICATED = _Rule(
+    re.compile(f"[{INDICATORS[0]}-{INDICATORS[-1]}]+"),
+    lambda match: match[0] if _FLAGS.fullmatch(match[0]) else match[0].translate(FROM_INDICATORS),
+)
+
+_UNSEEN = _Rule(re.compile(f"[{INVISIBLE}]+"), "")
+
+
+# Zalgo takes a word's own accents with it; a lone mark is a stress mark, which leaves them.
+_MARK = re.compile(f"[{PILED}]")
+_ZALGO = re.compile(f"[{PILED}]{{2}}|[{STRUCK}]")
+
+
+def _bare(match: re.Match[str]) -> str:
+    word = match[0]
+    return _compose(_MARK.sub("", unicodedata.normalize("NFD", word) if _ZALGO.search(word) else word))
+
+
+_PILED = _Rule(re.compile(rf"(?<![\w{PILED}])\w*+[{PILED}][\w{PILED}]*+"), _bare)
+
+# Words of several scripts become Latin when each of their letters has a Latin twin; so does, in a text that is Latin
+# otherwise, a word of nothing but twins. A Latin word with a Russian ending ("smsка") needs such a text as well.
+_LETTERS = "\u0370-\u058f\u13a0-\u13ff\uab70-\uabbf"
+_FOREIGN = re.compile(f"[{_LETTERS}]+")
+_PLAIN = re.compile("[a-zA-Z]+")
+_LATIN = "a-zA-Z" + "".join(SIGNS)
+_SCRIPTS = [_LATIN, *("".join(twins) for twins in (CYRILLIC, GREEK, ARMENIAN, CHEROKEE))]
+_TWINS, _SAMES = "".join(_SCRIPTS[1:]), "".join(SAME)
+_TO_LATIN = str.maketrans(CYRILLIC | GREEK | ARMENIAN | CHEROKEE | SIGNS)
+_START, _END = rf"(?<![\w{''.join(SIGNS)}])", rf"(?![\w{''.join(SIGNS)}])"
+_ONE_SCRIPT = "|".join(f"[{script}0-9_]++" for script in _SCRIPTS)
+_INFLECTED = f"[a-zA-Z]{{2,}}+[{_SCRIPTS[1]}]++"
+
+
+def _twin_rule(pattern: str) -> _Rule:
+    return _Rule(re.compile(f"{_START}{pattern}{_END}"), lambda match: match[0].translate(_TO_LATIN))
+
+
+_MIXED = _twin_rule(f"(?!(?:{_ONE_SCRIPT}|{_INFLECTED}){_END})[{_LATIN}{_TWINS}0-9_]++")
+_ALONE = _twin_rule(f"(?:{_INFLECTED}|(?=[0-9_]*[{_SAMES}])[{_SAMES}0-9_]++)")
+_SURE = re.compile(rf"{_START}[{_SAMES}0-9_]*+[{_LETTERS}][{_LETTERS}0-9_]*+{_END}")
+# Where words were mixed, the rest need not look just like Latin.
+_LIKEWISE = _twin_rule(f"(?:{_INFLECTED}|(?=[0-9_]*[{_TWINS}])[{_TWINS}0-9_]++)")
+_UNLIKE = re.compile(f"(?![{_TWINS}])[{_LETTERS}]")
+
+
+def _is_latin(text: str, unlike: re.Pattern[str]) -> bool:
+    """Return whether nothing in the text is unlike Latin and no more words are in other scripts."""
+    return not unlike.search(text) and len(_PLAIN.findall(text)) >= len(_FOREIGN.findall(text))
+
+
+_LINK = _Rule(re.compile(r"https?://\S+|www\.\S+"), " link ")
+
+# Markup of chats, but not one sign between digits, as in "2*3" and "5|6", or one low line inside "a_name".
+_QUOTED = _Rule(re.compile(r"^(?:>|>>>|#{1,3}|-#) ", re.MULTILINE), "")
+_MARKUP = _Rule(re.compile(r"[*~|`_]++(?<!\d[*~|`](?=\d))(?<![^\W_]_(?=[^\W_]))"), "")
+
+# Four letters with gaps between them, wider gaps being those between words; or three with one sign between them, which
+# are an abbreviation when that sign ends them. Scripts that are written without gaps are left.
+_LETTER = r"[^\W\d_\u0900-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
+_SIGN = r"[.·•‧∙_/\u2010-\u2015-]"
+_SINGLE = rf"{_LETTER}(?![^\W_]|(?:{_SIGN}|['’])[^\W_])"
+_GAP = rf"(?:\s{_SIGN}\s|\s{{1,5}})"
+_GAPS = re.compile(_GAP)
+
+
+def _closed(match: re.Match[str]) -> str:
+    gaps = _GAPS.findall(match[0])
+    signs = 2 * sum(map(str.isspace, gaps)) < len(gaps)
+    widths = {gap: (gap.isspace() is signs, "\n" in gap, len(gap)) for gap in gaps}
+    narrowest = min(widths.values())
+    return _GAPS.sub(lambda gap: "" if widths[gap[0]] == narrowest else gap[0], match[0])
+
+
+_SPACED = _Rule(
+    re.compile(rf"(?<![^\W_])(?<!['’]){_LETTER}(?=\s)(?:{_GAP}(?:{_SINGLE}|[013457@$](?={_GAP}{_SINGLE}))){{3,}}+"),
+    _closed,
+)
+_NEXT = rf"(?P=sign){_LETTER}(?![^\W_])"
+_DOTTED = _Rule(
+    re.compile(
+        rf"(?<![^\W_])(?<![^\W_]{_SIGN})(?<![@/]){_LETTER}(?P<sign>{_SIGN}){_LETTER}"
+        rf"{_NEXT}(?:(?:{_NEXT})++(?!(?P=sign)[^\W_])|(?!(?P=sign)))(?!@)"
+    ),
+    lambda match: match[0].replace(match["sign"], ""),
+)
+
+# Leetspeak: digits and signs between letters, and the 0 of "vide0" and "0nly".
+_HONEST = "|".join(
+    (
+        r"(?:\d+(?:hr?s?|m|mins?|s|secs?|d|w|y|x|v|on|ft|k|[ap]m?))+\d*",  # 1h30m, 3v3
+        r"([a-z])4\1|[mfw]4[mfwa]",  # f4f, m4w
+        r"(?:mp|ps|iphone|ipad|note|win)\d\w*",  # mp3s, iphone5s
+        r"s\d+e\d+|h\dn\d|c3p[o0]",  # s01e05, h1n1
+        r"bc1q|[a-z]{1,2}(?!34|41|(\d)\2)\d\d[a-z]?",  # s10e
+        r"0x[0-9a-f]+",
+        r"[a-z]*a[37][a-z0-9]*|[a-z35]*7[a-z357]*",  # Arabic in Latin letters: ya3ni, mar7aba
+        r"(?!inst@)[a-z0-9]*[aeiou013][a-z0-9]*@[a-z0-9]*[aeiou013][a-z0-9]*",  # sam@home
+    )
+)
+_LEET = str.maketrans("03457@$€£", "oeastasel")
+_ELL = re.compile(
+    "11|1(?=y)|(?<![a-z])1(?=[aeou])|(?<=[aeiou])1(?=[aeiouk])|(?<=[bcfgps])1(?=[aeou])|(?<=[eiou])1(?=l)|(?<=o)1(?=d)"
+)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    word = match[0].translate(_LEET)
+    return _ELL.sub(lambda ones: "l" * len(ones[0]), word).replace("1", "i")
+
+
+_LEETSPEAK = _Rule(
+    re.compile(
+        rf"(?<![\w@#$/])(?<!\w\.)(?=2?[a-z]*+[013457@$€£])(?=[a-z0-9])(?![a-z0-9]{{25}})(?!(?:{_HONEST})(?![\w@]))"
+        r"(?:[0-57]{0,2}[a-z]++(?:(?:0{3,}+|[013457@$€£]{1,2})[a-z]++)++[013457$]{0,2}|(?:[a-z]{2,}+|[dgnst])0"
+        r"|0(?:nly|ne|ver|ther|ur|ut|ff|ld|r|pen|kay))(?![\w@]|[./]\w)"
+    ),
+    _spelled,
+)
+
+_BACKWARDS = _Rule(re.compile(rf"\b(?:{REVERSED.replace(' ', '|')})\b"), lambda match: match[0][::-1])
+_REPEATED = _Rule(re.compile(r"([^\d_\s])\1{2,}"), r"\1\1")
+_REPEATED_WORD = _Rule(re.compile(r"\b(\w++)(?:\s++\1\b){2,}+"), r"\1 \1")
+_DIGITS = _Rule(re.compile(r"\d"), "0")
+
+_RULES = (_LINK, _QUOTED, _MARKUP, _SPACED, _DOTTED, _LEETSPEAK, _BACKWARDS, _REPEATED, _REPEATED_WORD, _DIGITS)
