@@ -38,7 +38,7 @@ DISGUISED = {
     "fonts": [
         ("ｓｅｎｄ Ｍｏｎｅｙ", "send money"),
         ("𝓼𝓮𝓷𝓭 𝗺𝗼𝗻𝗲𝘆 𝚗𝚘𝚠", "send money now"),
-        ("ⓢⓔⓝⓓ 🅢🅔🅝🅓 🄢🄔🄝🄓 🆂🅴🅽🅳 ⒮⒠⒩⒟ 🄿🄰🅈 🅿️🅰️🆈", "send send send send send pay pay"),
+        ("ⓢⓔⓝⓓ 🅢🅔🅝🅓 🄢🄔🄝🄓 🆂🅴🅽🅳 ⒮⒠⒩⒟ 🄿🄰🅈 🅿️🅰️🆈", "send send pay pay"),
         ("sᴇɴᴅ ᴘɪᴄꜱ", "send pics"),
         ("ˢᵉⁿᵈ ₛₑₙd ᵖᶦᶜˢ", "send send pics"),
         ("🇸🇪🇳🇩 🇵🇦🇾 🇫\u200b🇪\u200b🇪", "send pay fee"),
@@ -68,7 +68,7 @@ DISGUISED = {
     ],
     "dotted": [
         ("s.e.n.d m-o-n-e-y! p_a_y", "send money! pay"),
-        ("s·e·n·d p—a—y p/a/y p*a*y p.a.y", "send pay pay pay pay"),
+        ("s·e·n·d p—a—y p/a/y p*a*y p.a.y", "send pay pay"),
         ("s.e.n.d. s.e.n.d..n.o.w", "send. send..now"),
     ],
     "leetspeak": [
