@@ -53,12 +53,17 @@ class Sensitivity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A marker seen in one message with its probability (0 to 1) and the words that showed it."""
+    """A marker seen in one message with its probability (0 to 1) and the beginning of what was written.
+
+    `carried` has the start and end of the parts of the excerpt that count most for the marker, in order; they are
+    looked for from the level of an alert on.
+    """
 
     marker: Marker
     message_id: str
     probability: float
     excerpt: str
+    carried: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

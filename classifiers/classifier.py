@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
 from classifiers.despair import shows_despair
 from classifiers.exchange import Conversation, Exchange, Line
 from classifiers.model import MARKERS, Model, marker_probability
-from classifiers.normalise import words
+from classifiers.normalise import spans, words
 
 COERCIVE = (
     Marker.PAYMENT_DEMAND,
@@ -22,6 +23,7 @@ COERCIVE = (
 _MENTIONED = 0.03
 _FIRST_MARKER, _SECOND_MARKER = 0.15, 0.08
 _DISCLOSURE = 0.03
+_CARRIED = 6
 _DESPAIR = 0.7
 _DISTRESS = MARKERS.index(Marker.DISTRESS)
 
@@ -48,10 +50,24 @@ class Classifier:
         totals = self.model.totals(exchange, now)
         addressee = conversation.addressee(line.author, _coercion)
         evidence = _evidence(exchange.mine)
-        return (
+        readings = (
             self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, line.author, addressee),
             self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, None, line.author),
         )
+        if max(reading.level for reading in readings) < Level.ALERT:
+            return readings
+        explained = tuple(self._explained(seen, exchange.mine) for seen in evidence)
+        return replace(readings[0], evidence=explained), replace(readings[1], evidence=explained)
+
+    def _explained(self, seen: Evidence, lines: list[Line]) -> Evidence:
+        """Return the evidence with the parts of the excerpt that carried it: half of the greatest share or more."""
+        line = next(line for line in lines if line.message_id == seen.message_id)
+        shares = self.model.shares(line.words, line.before, seen.marker)
+        most = max(shares, default=0.0)
+        carried = [
+            part for part, share in zip(spans(line.excerpt), shares, strict=False) if share > 0 and share >= most / 2
+        ]
+        return replace(seen, carried=tuple(carried[:_CARRIED]))
 
     def _read(
         self,

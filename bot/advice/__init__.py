@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, toml
 from msgspec.structs import replace
 
-from classifiers.assessment import Kind
+from classifiers.assessment import CLEAR, Evidence, Kind, Marker
 from classifiers.errors import InputError
 
 LOCALES: tuple[str, ...] = ("en-GB",)
+_REASONS = 4
 
 _Link = Annotated[str, Meta(pattern="^https://")]
 
@@ -66,10 +67,19 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
         return "\n\n".join((self.title, *(section.plain() for section in self.sections)))
 
 
+class Because(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the reason for an alert is put: a sentence with {done} in it, the last joint of a list, words per marker."""
+
+    sentence: str
+    last: str
+    markers: dict[Marker, str]
+
+
 class Book(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything Haven says in one locale; its pages hold the sections of every occasion."""
 
     facts: dict[str, Fact]
+    because: Because
     warning: Page
     guidance: Page
     help: Page
@@ -83,6 +93,14 @@ def warning(locale: str, *, kind: Kind, crisis: bool) -> Page:
 def guidance(locale: str, *, kind: Kind, crisis: bool) -> Page:
     """Return what moderators read under an alert."""
     return _on_occasion(_book(locale).guidance, kind, crisis=crisis)
+
+
+def because(locale: str, evidence: Sequence[Evidence]) -> str:
+    """Return in one sentence what the lines behind an alert do: all that is clear, or else the two likeliest things."""
+    words = _book(locale).because
+    clear = [seen for seen in evidence if seen.probability >= CLEAR] or evidence[:2]
+    done = [words.markers[seen.marker] for seen in clear[:_REASONS]]
+    return words.sentence.format(done=words.last.join([*filter(None, [", ".join(done[:-1])]), *done[-1:]]))
 
 
 def help_page(locale: str) -> Page:
@@ -101,6 +119,8 @@ def parse(raw: bytes, name: str) -> Book:
         book = toml.decode(raw, type=Book)
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None
+    if missing := {*Marker} - {*book.because.markers}:
+        raise InputError(f"{name}: because.markers lacks {', '.join(sorted(missing))}")
     words = {key: str(fact) for key, fact in book.facts.items()}
     words |= {f"{key}_url": fact.url for key, fact in book.facts.items() if fact.url}
 

@@ -31,7 +31,7 @@ from bot.effects import (
 )
 from bot.guard import Guard
 from bot.store import Store
-from classifiers.assessment import Kind
+from classifiers.assessment import Evidence, Kind
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
 
@@ -207,13 +207,23 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
     ]
     if not alert.targets:
         lines.append(Text(f"nobody was written to, because nobody is clearly aimed at: /advise {alert.case} NAME"))
+    if alert.evidence:
+        lines.append(Text(advice.because(alert.locale, alert.evidence)))
     for seen in alert.evidence:
         why = f"  {seen.probability:4.0%} {seen.marker.replace('_', ' ')}: "
-        lines.append(Text.assemble((why, "cyan"), ("“" + visible(seen.excerpt) + "”", "dim")))
+        lines.append(Text.assemble((why, "cyan"), quoted(seen)))
     if guidance:
         page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
         lines.append(Text("\n" + page.plain(), style="dim"))
     return Group(*lines)
+
+
+def quoted(seen: Evidence) -> Text:
+    """Return the excerpt between quotation marks, with the words that carried it in bold."""
+    excerpt = Text("“" + visible(seen.excerpt) + "”", style="dim")
+    for start, end in seen.carried:
+        excerpt.stylize("not dim bold", start + 1, end + 1)
+    return excerpt
 
 
 def visible(text: str) -> str:
