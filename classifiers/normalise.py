@@ -82,7 +82,9 @@ def _undo(text: str, sub: Callable[[_Rule, str], str], compose: Callable[[str], 
         text = text.replace("İ", "i")  # the only letter that is longer in lower case
     text = text.lower()
     for rule in _RULES:
-        text = sub(rule, text)
+        before, text = text, sub(rule, text)
+        if rule is _LEETSPEAK and sum(map(str.__ne__, before, text)) >= _PLAINLY_LEET:
+            text = sub(_LEETSPEAK_AT_EDGES, text)
     return text
 
 
@@ -287,6 +289,16 @@ _LEETSPEAK = _Rule(
         rf"(?<![\w@#$/])(?<!\w\.)(?=2?[a-z]*+[013457@$€£])(?=[a-z0-9])(?![a-z0-9]{{25}})(?!(?:{_HONEST})(?![\w@]))"
         r"(?:[0-57]{0,2}[a-z]++(?:(?:0{3,}+|[013457@$€£]{1,2})[a-z]++)++[013457$]{0,2}|(?:[a-z]{2,}+|[dgnst])0"
         r"|0(?:nly|ne|ver|ther|ur|ut|ff|ld|r|pen|kay))(?![\w@]|[./]\w)"
+    ),
+    _spelled,
+)
+
+# Where several letters were spelled so, digits at the edges of a word are letters too, but not in "42nd" or "10am".
+_PLAINLY_LEET = 3
+_LEETSPEAK_AT_EDGES = _Rule(
+    re.compile(
+        r"(?<![\w@#$/.])(?=[a-z]*[0-57])(?=[0-57]*[a-z])(?!\d*(?:1st|2nd|3rd|\d(?:th|[ap]m|mins?|hrs?|[hkmx]|km|kg|[gm]b|usd|eur))\b)"
+        r"(?!\w{25})[a-z0-57@$]{2,}+(?![\w@])"
     ),
     _spelled,
 )
