@@ -71,7 +71,8 @@ class Assessment:
     """What the conversation looks like at one message; it explains itself even when it finds nothing.
 
     `score` is 0 to 1. For a threat `sender` threatens `target`; for a disclosure `target` is the person
-    telling of it and `sender` is unknown. `evidence` has the strongest line of each marker that is at
+    telling of it and `sender` is unknown. Where it is not clear whom a threat is aimed at, it is no more than an
+    alert and `target` is the likeliest person, if any. `evidence` has the strongest line of each marker that is at
     least hinted at, likeliest first. `crisis` is set when the target shows despair.
     """
 

@@ -57,7 +57,10 @@ class Classifier:
         if max(reading.level for reading in readings) < Level.ALERT:
             return readings
         explained = tuple(self._explained(seen, exchange.mine) for seen in evidence)
-        return replace(readings[0], evidence=explained), replace(readings[1], evidence=explained)
+        threat, disclosure = (replace(reading, evidence=explained) for reading in readings)
+        if threat.target is None:
+            threat = replace(threat, target=conversation.likeliest_addressee(line.author, _coercion))
+        return threat, disclosure
 
     def _explained(self, seen: Evidence, lines: list[Line]) -> Evidence:
         """Return the evidence with the parts of the excerpt that carried it: half of the greatest share or more."""

@@ -109,10 +109,27 @@ class Conversation:
     def addressee(self, speaker: Account, weight: Callable[[Line], float]) -> Account | None:
         """Return whom the speaker's lines are aimed at, None when nobody clearly leads.
 
+        In a channel of two it is the other one, unless somebody else is named; among more, standing next to
+        a line is not enough.
+        """
+        ranked, pointed_at = self._ranked(speaker, weight)
+        if not ranked or (len(ranked) > 1 and ranked[0][0] < _LEAD * ranked[1][0]):
+            return None
+        return ranked[0][1] if ranked[0][1] in pointed_at else None
+
+    def likeliest_addressee(self, speaker: Account, weight: Callable[[Line], float]) -> Account | None:
+        """Return who leads however little, for a person to judge; None when nobody else is about."""
+        ranked, _ = self._ranked(speaker, weight)
+        return ranked[0][1] if ranked else None
+
+    def _ranked(
+        self, speaker: Account, weight: Callable[[Line], float]
+    ) -> tuple[list[tuple[float, Account]], set[Account]]:
+        """Return who may be meant, the likeliest first, and who was named, answered or is the only other one.
+
         Only lines with a `weight` above 0 vote: for whom they name, the first named most; when they
         name nobody, for whom the speaker named last and for who wrote just before. Who answers the
-        speaker gains a little. In a channel of two it is the other one, unless somebody else is named;
-        among more, standing next to a line is not enough.
+        speaker gains a little.
         """
         votes: dict[Account, float] = defaultdict(float)
         named: tuple[Account, ...] = ()
@@ -142,9 +159,7 @@ class Conversation:
         ranked = sorted(
             ((vote, account) for account, vote in votes.items() if account != speaker and vote), reverse=True
         )
-        if not ranked or (len(ranked) > 1 and ranked[0][0] < _LEAD * ranked[1][0]):
-            return None
-        return ranked[0][1] if ranked[0][1] in pointed_at else None
+        return ranked, pointed_at
 
 
 def fading(line: Line, now: datetime) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,8 +30,8 @@ from classifiers.terms import terms, weight
 
 ORDINARY_CHAT = "chitchat-dataset"
 ORDINARY_CONVERSATIONS = 3000
-_ORDINARY_LENGTH = 24
-_ORDINARY_WINDOWS = 4
+_ORDINARY_SHORTEST, _ORDINARY_LENGTH = 6, 24
+_ORDINARY_WINDOWS = 6
 _RAREST_TERM = 4
 _TERM_SCALE = 0.25
 _LOOK_ALIKES_COUNT = 3.0
@@ -141,7 +142,7 @@ def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS
         raise InputError(f"training needs the package {ORDINARY_CHAT}; install Haven with its extra: haven[train]")
     chance = random.Random(_SEED)  # noqa: S311 (a fixed sample, not a secret)
     for messages in _ordinary_chat(chance, ordinary_conversations):
-        positions = chance.sample(range(3, len(messages)), min(_ORDINARY_WINDOWS, len(messages) - 3))
+        positions = chance.sample(range(len(messages)), min(_ORDINARY_WINDOWS, len(messages)))
         line_labels = [[0] * len(MARKERS) + [1] for _ in messages]
         collected.add("", messages, line_labels, {at: dict.fromkeys(Kind, 0) for at in sorted(positions)}, 1.0)
     counter = CountVectorizer(analyzer=_terms_of, min_df=_RAREST_TERM, dtype=np.float32)
@@ -220,7 +221,7 @@ def unseen_ordinary_chat(learned: int = ORDINARY_CONVERSATIONS, conversations: i
 
 
 def _ordinary_chat(chance: random.Random, conversations: int) -> Iterator[list[Message]]:
-    """Yield a fixed sample of the chitchat-dataset's conversations, the first 24 messages each.
+    """Yield a fixed sample of the chitchat-dataset's conversations, 24 messages each from anywhere.
 
     A larger sample begins with the smaller one.
     """
@@ -229,9 +230,11 @@ def _ordinary_chat(chance: random.Random, conversations: int) -> Iterator[list[M
         key: [one for turn in talk["messages"] for one in turn if one["text"].strip()]
         for key, talk in json.loads(content).items()
     }
-    usable = sorted(key for key, talk in everything.items() if len(talk) >= 6)
+    usable = sorted(key for key, talk in everything.items() if len(talk) >= _ORDINARY_SHORTEST)
     chance.shuffle(usable)
     for key in usable[:conversations]:
+        talk = everything[key]
+        start = zlib.crc32(key.encode()) % (len(talk) - _ORDINARY_SHORTEST + 1)
         yield [
             Message(
                 id=str(position),
@@ -241,5 +244,5 @@ def _ordinary_chat(chance: random.Random, conversations: int) -> Iterator[list[M
                 text=one["text"],
                 sent_at=datetime.fromisoformat(one["timestamp"]),
             )
-            for position, one in enumerate(everything[key][:_ORDINARY_LENGTH])
+            for position, one in enumerate(talk[start : start + _ORDINARY_LENGTH])
         ]

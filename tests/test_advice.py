@@ -10,7 +10,7 @@ import pytest
 
 from bot import advice
 from bot.advice import Page
-from classifiers.assessment import Kind
+from classifiers.assessment import Evidence, Kind, Marker
 from classifiers.errors import InputError
 
 FOLDER = Path(advice.__file__).parent
@@ -328,3 +328,36 @@ def test_people_in_distress_can_read_it() -> None:
         assert words_a_sentence <= 10
         assert sum(map(len, words)) / len(words) <= 4.7
         assert 0.39 * words_a_sentence + 11.8 * syllables_a_word - 15.59 <= AGE_11
+
+
+# Why an alert was raised.
+
+
+def seen(*found: tuple[Marker, float]) -> list[Evidence]:
+    return [Evidence(marker, "1", probability, "words") for marker, probability in found]
+
+
+def test_an_alert_is_explained_by_what_is_clear_and_otherwise_by_the_two_likeliest_things() -> None:
+    claim, demand, hurry = (Marker.IMAGE_CLAIM, 0.9), (Marker.PAYMENT_DEMAND, 0.7), (Marker.PRESSURE, 0.5)
+    assert advice.because("en-GB", seen(claim, demand, hurry, (Marker.ISOLATION, 0.49))) == (
+        "In these lines somebody claims to have intimate pictures, demands money or its like and sets a deadline or"
+        " presses for an answer."
+    )
+    assert advice.because("en-GB", seen(claim)) == "In these lines somebody claims to have intimate pictures."
+    unclear = seen((Marker.ISOLATION, 0.4), (Marker.PRESSURE, 0.3), (Marker.DISTRESS, 0.2))
+    assert advice.because("en-GB", unclear) == (
+        "In these lines somebody wants it kept secret or moved elsewhere and sets a deadline or presses for an answer."
+    )
+
+
+@every_locale
+def test_every_marker_has_its_words(locale: str) -> None:
+    found = {advice.because(locale, seen((marker, 0.9))) for marker in Marker}
+    assert len(found) == len(Marker)
+
+
+@every_locale
+def test_a_marker_without_words_is_named(locale: str) -> None:
+    lacking = re.sub(r"(?m)^isolation = .*$", "", source(locale))
+    with pytest.raises(InputError, match="because.markers lacks isolation"):
+        advice.parse(lacking.encode(), "here.toml")

@@ -207,13 +207,14 @@ def test_the_target_is_whom_the_coercive_lines_name() -> None:
     to_b = [replace(each, to=(B,)) for each in (pay, post)]
     assert assess([hello, hi, *to_c, *to_b])[-1][0].target == B
     found = assess([hello, hi, *to_c, to_b[0], replace(post, to=(C,))])[-1][0]
-    assert (found.target, found.level) == (None, Level.ALERT)
+    assert found.target in {B, C}
+    assert found.level is Level.ALERT, "between two nobody is written to"
 
 
-def test_among_three_standing_next_to_a_threat_makes_nobody_its_target() -> None:
+def test_among_three_standing_next_to_a_threat_makes_somebody_its_likely_target_and_no_more() -> None:
     found = threat("B: hello", "C: hi", "A: pay", "C: what", "A: or i post it", "C: no", "A: i have it")
     assert found.score > 0.9
-    assert (found.target, found.level) == (None, Level.ALERT)
+    assert (found.target, found.level) == (C, Level.ALERT)
 
 
 def test_an_assessment_explains_itself_even_when_it_finds_nothing() -> None:
@@ -351,3 +352,31 @@ def test_odd_texts_are_assessed_too(haven: Model, text: str) -> None:
     for found in assess([replace(message, text=text)], model=haven)[0]:
         assert 0 <= found.score <= 1
         assert found.level <= Level.NOTICE
+
+
+def test_an_alert_shows_the_words_that_carried_it_in_the_original_text(haven: Model) -> None:
+    turns = said(
+        "B: hey",
+        "A: I have your v1d30 and your friends list",
+        "B: what",
+        "A: send m o n e y or I send it to your whole family",
+        "A: 300 dollars tonight or everybody sees it",
+    )
+    found = [each for each, _ in assess(turns, model=haven) if each.level >= Level.ALERT]
+    assert found, "blunt enough to be alerted"
+    for seen in found[-1].evidence:
+        parts = [seen.excerpt[start:end] for start, end in seen.carried]
+        assert all(parts), "no part is empty"
+        assert list(seen.carried) == sorted(seen.carried)
+        assert all(end <= len(seen.excerpt) for _, end in seen.carried)
+    assert any(seen.carried for seen in found[-1].evidence)
+
+
+def test_below_an_alert_no_words_are_looked_for() -> None:
+    assert all(seen.carried == () for seen in threat("B: hello", "A: pay").evidence)
+
+
+def test_the_word_that_shows_a_marker_carries_it() -> None:
+    found = threat("B: hello", "A: so pay now", "A: or I post it")
+    carried = {seen.marker: [seen.excerpt[start:end] for start, end in seen.carried] for seen in found.evidence}
+    assert carried == {Marker.PAYMENT_DEMAND: ["pay"], Marker.SHARE_THREAT: ["post"]}

@@ -6,7 +6,8 @@ import json
 import re
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from classifiers.assessment import Kind, Marker
 from classifiers.conversation import Account
 from classifiers.corpus import KINDS, Corpus, Labelled, conversations_of, load_corpus
 from classifiers.errors import InputError
+from classifiers.normalise import words
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
@@ -165,7 +167,9 @@ REVIEWED = {
 }
 BEGAN_EARLIER = {"w8-0027"}
 LONG = 25
-KNOWN_REPEATS = 9
+CONVERSATIONS_PER_REPEAT = 600
+RUN = 5
+MOST_IN_COMMON = 0.3
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +270,28 @@ def test_hardly_a_long_message_of_ours_recurs(raw: list[tuple[str, dict[str, Any
         for message in one["messages"]:
             where_said[message["text"]].add(where)
     recurring = {text: places for text, places in where_said.items() if len(places) > 1 and len(text) > LONG}
-    assert len(recurring) <= KNOWN_REPEATS, recurring
+    assert len(recurring) <= len(raw) / CONVERSATIONS_PER_REPEAT, recurring
+
+
+def test_no_writer_of_ours_wrote_what_another_wrote(ours: Corpus) -> None:
+    runs = {one.id: runs_of_words(one) for one in ours.conversations}
+    writers = {one.id: one.writer for one in ours.conversations}
+    found_in = defaultdict(list)
+    for id, having in runs.items():
+        for run in having:
+            found_in[run].append(id)
+    common: Counter[tuple[str, str]] = Counter()
+    for ids in found_in.values():
+        common.update(pair for pair in combinations(ids, 2) if writers[pair[0]] != writers[pair[1]])
+    shares = {pair: count / min(len(runs[id]) for id in pair) for pair, count in common.items()}
+    assert shares, "some runs of words do recur"
+    assert max(shares.values()) <= MOST_IN_COMMON, max(shares, key=shares.__getitem__)
+
+
+def runs_of_words(one: Labelled) -> set[tuple[str, ...]]:
+    """Return every five words that follow each other."""
+    said = [word for message in one.messages for word in words(message.text) if word[0].isalnum()]
+    return {tuple(said[at : at + RUN]) for at in range(len(said) - RUN + 1)}
 
 
 def test_the_datasheet_tells_what_is_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -150,6 +151,13 @@ def test_rarer_terms_weigh_more_and_the_rarest_are_left_out(examples: Examples, 
     said = Counter(term for one in corpus.conversations for m in one.messages for term in set(m.text.split()))
     assert said["rain"] == 1
     assert "rain" not in rarity
+
+
+def test_nothing_is_learned_from_the_ordinary_chat_that_thresholds_are_set_by() -> None:
+    learned = {messages[0].channel for messages in training._ordinary_chat(random.Random(training._SEED), ORDINARY)}
+    unseen = {messages[0].channel for messages in training.unseen_ordinary_chat(ORDINARY, 20)}
+    assert (len(learned), len(unseen)) == (ORDINARY, 20)
+    assert not learned & unseen
 
 
 @pytest.mark.parametrize("kept", [["anna"], ["anna", "cleo"]])
