@@ -226,6 +226,11 @@ def _is_latin(text: str, unlike: re.Pattern[str]) -> bool:
 
 _LINK = _Rule(re.compile(r"https?://\S+|www\.\S+"), " link ")
 
+# Network addresses and the like, whose many numbers would look like sums of money.
+_ADDRESS = _Rule(
+    re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{2,4}(?::[0-9a-f]{2,4}){3,})(?![\w.:]\w)"), " address "
+)
+
 # Markup of chats, but not one sign between digits, as in "2*3" and "5|6", or one low line inside "a_name".
 _QUOTED = _Rule(re.compile(r"^(?:>|>>>|#{1,3}|-#) ", re.MULTILINE), "")
 _MARKUP = _Rule(re.compile(r"[*~|`_]++(?<!\d[*~|`](?=\d))(?<![^\W_]_(?=[^\W_]))"), "")
@@ -308,4 +313,16 @@ _REPEATED = _Rule(re.compile(r"([^\d_\s])\1{2,}"), r"\1\1")
 _REPEATED_WORD = _Rule(re.compile(r"\b(\w++)(?:\s++\1\b){2,}+"), r"\1 \1")
 _DIGITS = _Rule(re.compile(r"\d"), "0")
 
-_RULES = (_LINK, _QUOTED, _MARKUP, _SPACED, _DOTTED, _LEETSPEAK, _BACKWARDS, _REPEATED, _REPEATED_WORD, _DIGITS)
+_RULES = (
+    _LINK,
+    _ADDRESS,
+    _QUOTED,
+    _MARKUP,
+    _SPACED,
+    _DOTTED,
+    _LEETSPEAK,
+    _BACKWARDS,
+    _REPEATED,
+    _REPEATED_WORD,
+    _DIGITS,
+)

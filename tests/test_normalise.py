@@ -15,6 +15,27 @@ from classifiers.terms import terms
 
 LIMIT = 4000
 
+
+@pytest.mark.parametrize("text", ["130.239.18.172", "fe80:12ab:00:01", "00:1a:2b:3c:4d:5e"])
+def test_a_network_address_is_one_word(text: str) -> None:
+    assert words(f"ping {text} now") == ["ping", "address", "now"]
+    assert words("10.000.000 at 12:30:15, v1.2.3") == [
+        "00",
+        ".",
+        "000",
+        ".",
+        "000",
+        "at",
+        *"00:00:00".replace(":", " : ").split(),
+        ",",
+        "v0",
+        ".",
+        "0",
+        ".",
+        "0",
+    ]
+
+
 DISGUISED = {
     "Cyrillic": [
         ("sеnd mоnеу", "send money"),
