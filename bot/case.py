@@ -78,7 +78,8 @@ class Case:
     """The memory of decisions about one account in one space.
 
     `about` is the sender of a threat, or the person who disclosed one; `evidence` holds the first
-    sight of each marker, so it is bounded. `opened_at` and `seen_at` are the times of messages.
+    sight of each marker, so it is bounded. `likely` is a guess at whom a threat is aimed at, for moderators
+    where there is no target. `opened_at` and `seen_at` are the times of messages.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Case:
     evidence: tuple[Evidence, ...] = ()
     post: Post | None = None
     ruling: Ruling | None = None
+    likely: Account | None = None
 
 
 def decide(
@@ -197,6 +199,7 @@ def view(case: Case) -> Alert:
         evidence=case.evidence,
         crisis=case.crisis,
         ruling=case.ruling,
+        likely=None if case.targets else case.likely,
     )
 
 
@@ -210,6 +213,7 @@ _ADVICE_AFTER = {
     Outcome.FAILED: Advice.FAILED,
     Outcome.RETRY: Advice.PENDING,
 }
+_BEARING = 2  # markers that an alert shows where none is clear
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
@@ -233,16 +237,22 @@ def _open(found: Assessment) -> Case:
 
 
 def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
-    seen = {evidence.marker for evidence in case.evidence}
-    new = tuple(e for e in found.evidence if e.probability >= CLEAR and e.marker not in seen)
-    if found.target and found.level >= Level.ALERT:
+    alerted = found.level >= Level.ALERT
+    explained = {evidence.marker for evidence in found.evidence if evidence.carried}
+    held = tuple(e for e in case.evidence if e.carried or e.marker not in explained)
+    markers = {evidence.marker for evidence in held}
+    new = tuple(e for e in found.evidence if e.marker not in markers and e.probability >= CLEAR)
+    if alerted and not (held or new):
+        new = found.evidence[:_BEARING]
+    if found.target and alerted:
         case = _with_target(case, found.target)
     return replace(
         case,
         level=max(case.level, found.level),
         seen_at=max(case.seen_at, found.at),
         crisis=case.crisis or found.crisis,
-        evidence=case.evidence + new,
+        evidence=held + new,
+        likely=case.likely or (found.likely if alerted else None),
         locale=policy.locale,
         destination=policy.alert_channel,
     )

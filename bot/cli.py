@@ -173,7 +173,6 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
 
 
 _CARD = click.Path(dir_okay=False, readable=False, path_type=Path)
-_JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
 
 
 @main.command()
@@ -182,7 +181,7 @@ _JOBS = click.option("--jobs", type=click.IntRange(min=1), help="Processes (defa
     "--out", type=click.Path(file_okay=False, readable=False, path_type=Path), default=Path("models"), show_default=True
 )
 @click.option("--card", type=_CARD, help="Also write to this model card how writers fared that were held out.")
-@_JOBS
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
 def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
     """Train the model from the corpus and write it with its manifest."""
     from bot.study import train as run_training
@@ -198,6 +197,8 @@ def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
 @click.option("--learn", type=_PATH, help="Corpus for a plot of what more writers teach; with --card.")
 def evaluate(data: Path, files: tuple[Path, ...], real: Path | None, card: Path | None, learn: Path | None) -> None:
     """Score the model on test writers that it has never seen, and count false alerts in real chat."""
+    if learn and not card:
+        raise click.UsageError("--learn draws a plot beside a model card: name one with --card")
     from bot.study import evaluate as run_evaluation
 
     run_evaluation(data, files, real, card, learn)

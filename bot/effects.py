@@ -60,6 +60,7 @@ class Alert:
     evidence: tuple[Evidence, ...]
     crisis: bool
     ruling: Ruling | None
+    likely: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,9 @@ class Guard:
                 found = self._without_accused(found, policy)
                 before = self._store.case(found.space, about, found.kind)
                 recipient = self._store.recipient(found.target) if found.target else Recipient()
+                if found.level >= Level.ALERT:
+                    explained = [seen.marker for seen in before.evidence if seen.carried] if before else []
+                    found = self._classifier.explain(conversation, found, explained)
                 case, effects = decide(before, found, policy, recipient)
                 if case and case != before:
                     self._store.record(case, effects, self._clock().timestamp())

@@ -116,6 +116,8 @@ class _Reading:
         self._names: dict[Account, str] = {}
         self._highest = dict.fromkeys(Kind, 0.0)
         self._case: Case | None = None
+        self._first_alerts: dict[str, int] = {}
+        self._first_advice: dict[str, int] = {}
 
     def open(self, entry: Entry) -> None:
         self._names[entry.message.author] = entry.name
@@ -126,10 +128,10 @@ class _Reading:
         for seen in found.evidence:
             report.markers[seen.marker] = max(report.markers.get(seen.marker, 0.0), seen.probability)
         for effect in decision.effects:
-            if isinstance(effect, AlertModerators) and report.first_alert is None:
-                report.first_alert = report.messages
-            if isinstance(effect, AdviseTarget) and report.first_advice is None:
-                report.first_advice = report.messages
+            if isinstance(effect, AlertModerators):
+                self._first_alerts.setdefault(effect.alert.case, report.messages)
+            if isinstance(effect, AdviseTarget):
+                self._first_advice.setdefault(effect.case, report.messages)
         if case is None:
             return
         report.crisis = report.crisis or case.crisis
@@ -143,11 +145,15 @@ class _Reading:
         if case is None:
             return
         report.kind, report.level, report.score = case.kind, case.level, self._highest[case.kind]
+        report.first_alert = self._first_alerts.get(case.id)
+        report.first_advice = self._first_advice.get(case.id)
         if case.kind is Kind.THREAT:
             report.sender = self._names[case.about]
         if case.targets:
             account = max(case.targets, key=lambda target: target.advice is Advice.PENDING).account
             report.target = self._names.get(account, account.id)
+        elif case.likely:
+            report.target = self._names.get(case.likely, case.likely.id)
         report.evidence = [
             Seen(int(seen.message_id), seen.marker, seen.probability, seen.excerpt) for seen in case.evidence
         ]

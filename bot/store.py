@@ -90,7 +90,8 @@ class Store:
             " WHERE cases.space = ? AND targets.platform = ? AND targets.account = ? ORDER BY seen_at",
             (space, account.platform, account.id),
         )
-        return [msgspec.json.decode(self._seal.open(body), type=Case) for (body,) in rows]
+        cases = [msgspec.json.decode(self._seal.open(body), type=Case) for (body,) in rows]
+        return [case for case in cases if any(target.account == account for target in case.targets)]
 
     def recipient(self, account: Account) -> Recipient:
         """Return what the person chose and when they were last written to."""
@@ -185,7 +186,8 @@ class Store:
             for (id,) in aimed:
                 if case := self.case_of(id):
                     others = tuple(target for target in case.targets if target.account != account)
-                    case = replace(case, targets=others, evidence=())
+                    likely = None if case.likely == account else case.likely
+                    case = replace(case, targets=others, likely=likely, evidence=())
                     self._write_case(case)
                     self._redact_waiting(case, account)
                     gone += 1
@@ -257,9 +259,10 @@ class Store:
             pk="id",
         )
         self._db.conn.execute("DELETE FROM targets WHERE case_id = ?", (case.id,))
+        named = {target.account for target in case.targets} | ({case.likely} if case.likely else set())
         self._db.conn.executemany(
             "INSERT INTO targets VALUES (?, ?, ?)",
-            [(case.id, target.account.platform, target.account.id) for target in case.targets],
+            [(case.id, account.platform, account.id) for account in sorted(named)],
         )
 
     def _upsert_recipient(self, account: Account, **values: int | str) -> None:

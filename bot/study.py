@@ -15,9 +15,9 @@ from rich.progress import track
 
 from bot.archives import Entry
 from bot.scan import Scanner
-from classifiers import evaluation, validation
+from classifiers import evaluation, plots, validation
 from classifiers.artefact import Manifest, bundled, load, save
-from classifiers.calibration import HOLD_OUTS, calibrated, held_out
+from classifiers.calibration import HOLD_OUTS, calibrated, held_out, loudest
 from classifiers.classifier import Classifier
 from classifiers.corpus import Corpus, Labelled, load_corpus, load_files
 from classifiers.disguises import DISGUISES, disguised
@@ -35,29 +35,38 @@ _STEPS = 6
 def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
     """Train, calibrate on writers held out in turn, and write model and manifest to a folder."""
     console = Console(stderr=True)
+    page = _Card(card, "haven train") if card else None
     with console.status("reading the corpus"):
         corpus = load_corpus(data)
         examples = prepare(corpus)
     groups = track(held_out(corpus, examples, jobs), "holding writers out", total=HOLD_OUTS, console=console)
     seen = [one for group in groups for one in group]
     with console.status("learning from all writers"):
-        model = calibrated(fit(examples), seen, [*unseen_ordinary_chat()])
-    manifest = save(model, out, examples.sha256, validation.summary(model, seen))
-    if card is not None:
-        found = "\n".join(table.markdown() for table in validation.tables(model, seen))
-        _write_card(card, "haven train", found, _circumstances("train", corpus, manifest))
+        model = fit(examples)
+        quiet = loudest(model, unseen_ordinary_chat())
+        model = calibrated(model, seen, quiet)
+    manifest = save(model, out, examples.sha256, validation.summary(model, seen, quiet))
+    if page:
+        page.write(_circumstances("train", corpus, manifest), validation.tables(model, seen, quiet))
     Console(highlight=False).print(f"{out}: {len(model.rows):,} terms, SHA-256 {manifest.sha256}", soft_wrap=True)
 
 
 def evaluate(data: Path, files: Sequence[Path], real: Path | None, card: Path | None, learn: Path | None) -> None:
     """Read labelled conversations as `scan` would and print how the bundled model fares.
 
-    With a model card its tables, `report.json` and the plots beside it are written anew. `learn` is a corpus
+    With a model card its tables, and `report.json` and the plots beside it, are written anew. `learn` is a corpus
     to plot what a growing share of its writers teaches.
     """
     console = Console(stderr=True)
+    page = _Card(card, "haven evaluate") if card else None
+    if page:
+        plots.check()
     model, manifest = load(bundled())
     corpus = load_files(files) if files else load_corpus(data)
+    transcripts = sorted(real.glob("*.jsonl")) if real else []
+    if real and not transcripts:
+        raise InputError(f"{real}: no transcripts here (expected .jsonl files)")
+    lessons = load_corpus(learn) if learn else None
     outcomes = _outcomes(model, track(corpus.conversations, "reading", console=console))
     found = evaluation.tables(outcomes)
     by_disguise = {
@@ -65,23 +74,16 @@ def evaluate(data: Path, files: Sequence[Path], real: Path | None, card: Path | 
         for name in DISGUISES
     }
     found.append(evaluation.obfuscation(outcomes, by_disguise))
-    if real is not None:
-        transcripts = sorted(real.glob("*.jsonl"))
-        if not transcripts:
-            raise InputError(f"{real}: no transcripts here (expected .jsonl files)")
+    if transcripts:
         found.append(false_alerts(model, track(transcripts, "reading real chat", console=console)))
-    text = "\n".join(table.markdown() for table in found)
-    click.echo(text)
-    if card is None:
-        return
-    from classifiers.plots import draw
-
-    circumstances = _circumstances("evaluate", corpus, manifest)
-    draw(outcomes, card.parent / "plots")
-    if learn is not None:
-        _draw_learning(load_corpus(learn), corpus, card.parent / "plots" / "learning.png", console)
-    _write_card(card, "haven evaluate", text, circumstances)
-    _write_report(card.parent / "report.json", circumstances, outcomes, found)
+    click.echo("\n".join(table.markdown() for table in found))
+    if page:
+        plots.draw(outcomes, page.file.parent / "plots")
+        if lessons:
+            _draw_learning(lessons, corpus, page.file.parent / "plots" / "learning.png", console)
+        circumstances = _circumstances("evaluate", corpus, manifest)
+        page.write(circumstances, found)
+        _write_report(page.file.parent / "report.json", circumstances, outcomes, found)
 
 
 def _outcomes(model: Model, conversations: Iterable[Labelled]) -> list[Outcome]:
@@ -108,8 +110,6 @@ def _outcomes(model: Model, conversations: Iterable[Labelled]) -> list[Outcome]:
 
 def _draw_learning(corpus: Corpus, test: Corpus, file: Path, console: Console) -> None:
     """Train on more and more writers, in an order drawn once, and plot how well each model ranks the test set."""
-    from classifiers.plots import draw_learning
-
     examples = prepare(corpus)
     writers = corpus.writers
     random.Random(_SEED).shuffle(writers)  # noqa: S311 (a fixed order, not a secret)
@@ -120,7 +120,7 @@ def _draw_learning(corpus: Corpus, test: Corpus, file: Path, console: Console) -
         size = sum(one.writer in writers[:known] for one in corpus.conversations)
         for name, area in validation.areas(model, test).items():
             points.setdefault(name, []).append((size, area))
-    draw_learning(points, file)
+    plots.draw_learning(points, file)
 
 
 def _circumstances(command: str, corpus: Corpus, manifest: Manifest) -> str:
@@ -143,12 +143,22 @@ def _write_report(file: Path, circumstances: str, outcomes: Sequence[Outcome], f
     file.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_card(card: Path, command: str, text: str, circumstances: str) -> None:
-    """Replace what stands between the two marks of a command in a model card."""
-    opens, closes = f"<!-- {command}: begin -->", f"<!-- {command}: end -->"
-    old = card.read_text(encoding="utf-8") if card.exists() else f"{opens}\n{closes}\n"
-    head, begin, rest = old.partition(opens)
-    _, end, tail = rest.partition(closes)
-    if not begin or not end:
-        raise InputError(f"{card}: has no marks to put the tables between ({opens} … {closes})")
-    card.write_text(f"{head}{opens}\n\n{circumstances}\n\n{text}\n{closes}{tail}", encoding="utf-8")
+class _Card:
+    """A model card, of which the part between two marks of a command is written anew; the marks must be there."""
+
+    def __init__(self, file: Path, command: str) -> None:
+        self.file = file
+        self._opens, self._closes = f"<!-- {command}: begin -->", f"<!-- {command}: end -->"
+        try:
+            old = file.read_text(encoding="utf-8") if file.exists() else f"{self._opens}\n{self._closes}\n"
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: cannot read the model card: {error}") from None
+        self._head, begin, rest = old.partition(self._opens)
+        _, end, self._tail = rest.partition(self._closes)
+        if not begin or not end:
+            raise InputError(f"{file}: has no marks to put tables between ({self._opens} … {self._closes})")
+
+    def write(self, circumstances: str, found: Sequence[Table]) -> None:
+        text = "\n".join(table.markdown() for table in found)
+        page = f"{self._head}{self._opens}\n\n{circumstances}\n\n{text}\n{self._closes}{self._tail}"
+        self.file.write_text(page, encoding="utf-8")

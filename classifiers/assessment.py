@@ -56,7 +56,7 @@ class Evidence:
     """A marker seen in one message with its probability (0 to 1) and the beginning of what was written.
 
     `carried` has the start and end of the parts of the excerpt that count most for the marker, in order; they are
-    looked for from the level of an alert on.
+    looked for when an alert is raised.
     """
 
     marker: Marker
@@ -71,9 +71,10 @@ class Assessment:
     """What the conversation looks like at one message; it explains itself even when it finds nothing.
 
     `score` is 0 to 1. For a threat `sender` threatens `target`; for a disclosure `target` is the person
-    telling of it and `sender` is unknown. Where it is not clear whom a threat is aimed at, it is no more than an
-    alert and `target` is the likeliest person, if any. `evidence` has the strongest line of each marker that is at
-    least hinted at, likeliest first. `crisis` is set when the target shows despair.
+    telling of it and `sender` is unknown. Where it is not clear whom a threat is aimed at, `target` is None
+    and it is no more than an alert; `likely` may then name somebody for a person to judge, once it has been
+    explained. `evidence` has the strongest line of each marker that is at least hinted at, likeliest first.
+    `crisis` is set when the target shows despair.
     """
 
     message_id: str
@@ -87,3 +88,4 @@ class Assessment:
     target: Account | None
     evidence: tuple[Evidence, ...] = ()
     crisis: bool = False
+    likely: Account | None = None

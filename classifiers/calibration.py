@@ -23,10 +23,18 @@ _NONE = -99.0
 _ABOVE = 1e-4
 POSITIVE = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "victim_disclosure"}
 FALSE_ALARMS = {
-    Sensitivity.LOW: (0.06, 0.015, 0.002),
-    Sensitivity.NORMAL: (0.12, 0.04, 0.005),
-    Sensitivity.HIGH: (0.20, 0.09, 0.02),
+    Kind.THREAT: {
+        Sensitivity.LOW: (0.06, 0.015, 0.002),
+        Sensitivity.NORMAL: (0.12, 0.04, 0.005),
+        Sensitivity.HIGH: (0.20, 0.09, 0.02),
+    },
+    Kind.DISCLOSURE: {
+        Sensitivity.LOW: (0.04, 0.01, 0.001),
+        Sensitivity.NORMAL: (0.08, 0.025, 0.004),
+        Sensitivity.HIGH: (0.15, 0.06, 0.01),
+    },
 }
+"""The shares of hard negatives that may reach each level above none; telling of it is rarer in ordinary chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +69,38 @@ def held_out(corpus: Corpus, examples: Examples, jobs: int | None) -> Iterable[l
     return found
 
 
-def calibrated(model: Model, seen: Sequence[HeldOut], ordinary: Sequence[Sequence[Message]] = ()) -> Model:
+def calibrated(model: Model, seen: Sequence[HeldOut], quiet: Mapping[Kind, float]) -> Model:
     """Return the model with scores that are probabilities and thresholds that keep the false-alarm rates.
 
-    No alert is raised in `ordinary` chat, from which the model must not have learned.
+    Alerts in English also need a sum above `quiet`, except at high sensitivity; ordinary chat is in English.
     """
     scales = {kind: _scale(kind, seen) for kind in Kind}
-    quiet = _loudest(model, ordinary)
     thresholds = {
         kind: {
-            sensitivity: {group: _thresholds(kind, group, rates, scales[kind], seen, quiet[kind]) for group in GROUPS}
-            for sensitivity, rates in FALSE_ALARMS.items()
+            sensitivity: {
+                group: _thresholds(kind, group, rates, scales[kind], seen).above(
+                    scales[kind](quiet[kind]) if group == "english" and sensitivity is not Sensitivity.HIGH else 0.0
+                )
+                for group in GROUPS
+            }
+            for sensitivity, rates in FALSE_ALARMS[kind].items()
         }
         for kind in Kind
     }
     return replace(model, scales=scales, thresholds=thresholds)
 
 
+def loudest(model: Model, ordinary: Iterable[Sequence[Message]]) -> dict[Kind, float]:
+    """Return for each kind the second highest sum with support in conversations from which nothing was learned."""
+    read = [peaks(model, messages)[0] for messages in ordinary]
+    return {kind: sorted((found[kind].supported for found in read), reverse=True)[1] for kind in Kind}
+
+
 def peaks(model: Model, messages: Sequence[Message]) -> tuple[dict[Kind, Peak], list[Sequence[float]]]:
-    """Stream a conversation; return its peaks as raw sums and the scores of its lines."""
+    """Stream a conversation; return its peaks as raw sums and the scores of its lines.
+
+    The model must be as `fit` leaves it, with open thresholds: support is what keeps a level above *notice*.
+    """
     classifier = Classifier(model)
     conversation = Conversation(messages[0].sent_at)
     found = {kind: Peak(_NONE, _NONE, GROUPS[0], None) for kind in Kind}
@@ -114,27 +135,14 @@ def _scale(kind: Kind, seen: Sequence[HeldOut]) -> Scale:
     return Scale(round(float(regression.coef_[0][0]), 4), round(float(regression.intercept_[0]), 4))
 
 
-def _loudest(model: Model, ordinary: Sequence[Sequence[Message]]) -> dict[Kind, float]:
-    """Return the highest sum with support in ordinary chat."""
-    read = [peaks(model, messages)[0] for messages in ordinary]
-    return {kind: max((found[kind].supported for found in read), default=_NONE) for kind in Kind}
-
-
 def _thresholds(
-    kind: Kind,
-    group: str,
-    rates: tuple[float, float, float],
-    scale: Scale,
-    seen: Sequence[HeldOut],
-    quiet: float,
+    kind: Kind, group: str, rates: tuple[float, float, float], scale: Scale, seen: Sequence[HeldOut]
 ) -> Thresholds:
-    """Return the scores that only these shares of the group's hard negatives, and no ordinary chat, reach."""
+    """Return the scores that only these shares of the group's hard negatives reach."""
     negatives = [
         one.peaks[kind] for one in seen if one.labelled.kind == "hard_negative" and one.peaks[kind].group == group
     ]
     if not negatives:
         return Thresholds(1.0, 1.0, 1.0)
     scores = [scale(peak.highest) for peak in negatives]
-    notice, alert, advise = (round(float(np.quantile(scores, 1 - rate)) + _ABOVE, 4) for rate in rates)
-    silent = round(scale(quiet) + _ABOVE, 4)
-    return Thresholds(notice, max(alert, silent), max(advise, silent))
+    return Thresholds(*(round(float(np.quantile(scores, 1 - rate)) + _ABOVE, 4) for rate in rates))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
@@ -22,9 +22,9 @@ COERCIVE = (
 )
 _MENTIONED = 0.03
 _FIRST_MARKER, _SECOND_MARKER = 0.15, 0.08
-_DISCLOSURE = 0.06
+_DISCLOSURE = 0.08
 _CARRIED = 6
-_DESPAIR = 0.7
+_DESPAIR = 0.5
 _DISTRESS = MARKERS.index(Marker.DISTRESS)
 
 
@@ -50,27 +50,33 @@ class Classifier:
         totals = self.model.totals(exchange, now)
         addressee = conversation.addressee(line.author, _coercion)
         evidence = _evidence(exchange.mine)
-        readings = (
+        return (
             self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, line.author, addressee),
             self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, None, line.author),
         )
-        if max(reading.level for reading in readings) < Level.ALERT:
-            return readings
-        explained = tuple(self._explained(seen, exchange.mine) for seen in evidence)
-        threat, disclosure = (replace(reading, evidence=explained) for reading in readings)
-        if threat.target is None:
-            threat = replace(threat, target=conversation.likeliest_addressee(line.author, _coercion))
-        return threat, disclosure
 
-    def _explained(self, seen: Evidence, lines: list[Line]) -> Evidence:
-        """Return the evidence with the parts of the excerpt that carried it: half of the greatest share or more."""
-        line = next(line for line in lines if line.message_id == seen.message_id)
-        shares = self.model.shares(line.words, line.before, seen.marker)
-        most = max(shares, default=0.0)
-        carried = [
-            part for part, share in zip(spans(line.excerpt), shares, strict=False) if share > 0 and share >= most / 2
-        ]
-        return replace(seen, carried=tuple(carried[:_CARRIED]))
+    def explain(self, conversation: Conversation, found: Assessment, known: Collection[Marker] = ()) -> Assessment:
+        """Return what was just found with the words that carried its evidence and with whom it is likely aimed at.
+
+        Markers that are `known` already are left as they are.
+        """
+        lines = {line.message_id: line for line in conversation.lines}
+        evidence = tuple(
+            self._explained(seen, lines[seen.message_id]) if seen.marker not in known else seen
+            for seen in found.evidence
+        )
+        likely = found.target
+        if likely is None and found.sender:
+            likely = conversation.likeliest_addressee(found.sender, _coercion)
+        return replace(found, evidence=evidence, likely=likely)
+
+    def _explained(self, seen: Evidence, line: Line) -> Evidence:
+        """Return the evidence with those parts of the excerpt that have half of the greatest share or more."""
+        shares = self.model.shares(words(line.excerpt), line.before, seen.marker)
+        least = max(shares, default=0.0) / 2
+        parts = zip(shares, spans(line.excerpt), strict=True)
+        carried = sorted((share, part) for share, part in parts if share > 0 and share >= least)[-_CARRIED:]
+        return replace(seen, carried=tuple(sorted(part for _, part in carried)))
 
     def _read(
         self,

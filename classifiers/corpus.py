@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from classifiers.errors import InputError
 from classifiers.transcript import Transcript, parse, to_messages
 
 KINDS = ("sextortion", "hard_negative", "victim_disclosure", "benign")
+_PAIR = re.compile(r"pair (\d+)")
 _BEGUN = {Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.CONTACTS_THREAT, Marker.COMPLIANCE_DEMAND}
 
 
@@ -20,7 +22,8 @@ _BEGUN = {Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.CONTACTS_THREAT, Ma
 class Labelled:
     """One conversation of the corpus: its messages, their markers, and who threatens whom.
 
-    `crisis` says that somebody targeted speaks of not wanting to live; only test sets are marked for it.
+    `pair` is the number that twins share, empty for the rest. `crisis` says that somebody targeted speaks of not
+    wanting to live; only test sets are marked for it.
     """
 
     id: str
@@ -32,6 +35,7 @@ class Labelled:
     offenders: frozenset[Account]
     targets: frozenset[Account]
     surface: str = "dm"
+    pair: str = ""
     crisis: bool = False
 
     @property
@@ -79,7 +83,10 @@ def load_corpus(folder: Path) -> Corpus:
 
 
 def load_files(files: Sequence[Path]) -> Corpus:
-    """Read labelled transcripts, one writer a file; InputError naming file and line when one is bad."""
+    """Read labelled transcripts, one writer a file, ids unique over all of them.
+
+    InputError naming file and line when one is bad.
+    """
     digest = hashlib.sha256()
     conversations: list[Labelled] = []
     seen: set[str] = set()
@@ -89,12 +96,16 @@ def load_files(files: Sequence[Path]) -> Corpus:
         except OSError as error:
             raise InputError(f"{file}: cannot read: {error.strerror}") from None
         digest.update(file.name.encode() + b"\0" + content)
-        for number, line in enumerate(content.splitlines(), 1):
+        for number, line in enumerate(content.split(b"\n"), 1):
+            if not line.strip():
+                continue
             labelled = _labelled(parse(line, f"{file}:{number}"), file.stem, f"{file}:{number}")
             if labelled.id in seen:
                 raise InputError(f"{file}:{number}: the id {labelled.id!r} is taken")
             seen.add(labelled.id)
             conversations.append(labelled)
+    if not conversations:
+        raise InputError(f"{', '.join(map(str, files))}: no conversations here")
     return Corpus(tuple(conversations), digest.hexdigest())
 
 
@@ -114,6 +125,8 @@ def _labelled(transcript: Transcript, writer: str, where: str) -> Labelled:
     messages = to_messages(transcript, str(transcript.id))
     if not messages:
         raise InputError(f"{where}: has no messages")
+    if transcript.kind == "sextortion" and not {*transcript.offenders} & {m.author for m in transcript.messages}:
+        raise InputError(f"{where}: sextortion needs offenders who speak in it")
     platform = messages[0].author.platform
     return Labelled(
         id=str(transcript.id),
@@ -125,5 +138,6 @@ def _labelled(transcript: Transcript, writer: str, where: str) -> Labelled:
         offenders=frozenset(Account(platform, name) for name in transcript.offenders),
         targets=frozenset(Account(platform, name) for name in transcript.targets),
         surface=transcript.surface,
+        pair=match[1] if (match := _PAIR.match(transcript.subkind)) else "",
         crisis=transcript.crisis,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ VERDICTS = ("sextortion", "disclosure", "none")
 SENSITIVITY = Sensitivity.NORMAL
 RESAMPLES = 1000
 _SEED = 1
-_LENGTHS = ((2, 4), (5, 8), (9, 14), (15, 999))
+_Z = 1.96
+_LENGTHS = ((4, "up to 4"), (8, "5 to 8"), (14, "9 to 14"), (math.inf, "15 or more"))
 _PATIENCE = 0.2
 _THREATS = {Marker.SHARE_THREAT, Marker.CONTACTS_THREAT, Marker.IMAGE_CLAIM}
 _DEMANDS = {Marker.PAYMENT_DEMAND, Marker.COMPLIANCE_DEMAND}
@@ -50,7 +52,7 @@ class Outcome:
 
 
 class Share(NamedTuple):
-    """A share of some cases with its 95% bootstrap interval; all of it is 0 where there are no cases."""
+    """A share of some cases with its 95% interval; all of it is 0 where there are no cases."""
 
     value: float
     low: float
@@ -72,13 +74,28 @@ class Goal(NamedTuple):
 
 
 def share(hits: Iterable[bool]) -> Share:
-    """Return how many of the cases are hits, resampled a thousand times for the interval."""
-    cases = np.fromiter(hits, dtype=float)
-    if not len(cases):
+    """Return how many of the cases are hits, with Wilson's interval, as if cases were independent of each other."""
+    cases = [*hits]
+    n, hit = len(cases), sum(cases)
+    if not n:
         return Share(0.0, 0.0, 0.0, 0)
-    drawn = np.random.default_rng(_SEED).binomial(len(cases), cases.mean(), RESAMPLES) / len(cases)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return Share(float(cases.mean()), float(low), float(high), len(cases))
+    middle = (hit + _Z**2 / 2) / (n + _Z**2)
+    half = _Z / (n + _Z**2) * math.sqrt(hit * (n - hit) / n + _Z**2 / 4)
+    return Share(hit / n, max(0.0, middle - half), min(1.0, middle + half), n)
+
+
+def resampled(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
+    """Return for each goal the 95% interval of a thousand bootstrap samples, twins of a pair drawn together."""
+    clusters: dict[tuple[str, str], list[Outcome]] = {}
+    for one in outcomes:
+        clusters.setdefault((one.labelled.writer, one.labelled.pair or one.labelled.id), []).append(one)
+    drawn = list(clusters.values())
+    chance = np.random.default_rng(_SEED)
+    samples = []
+    for _ in range(RESAMPLES):
+        places = chance.integers(len(drawn), size=len(drawn))
+        samples.append([goal.share.value for goal in goals([one for at in places for one in drawn[at]])])
+    return [(float(low), float(high)) for low, high in np.quantile(samples, (0.025, 0.975), axis=0).T]
 
 
 def goals(outcomes: Sequence[Outcome]) -> list[Goal]:
@@ -89,8 +106,8 @@ def goals(outcomes: Sequence[Outcome]) -> list[Goal]:
     ordinary = _of("benign", outcomes)
     stated = [one for one in outcomes if one.labelled.crisis]
     return [
-        Goal("sextortion alerted, English", "≥ 95%", share(_alerted(_in_english(sextortion)))),
-        Goal("sextortion alerted, other languages", "≥ 88%", share(_alerted(_in_english(sextortion, other=True)))),
+        Goal("sextortion alerted, English", "≥ 95%", share(_alerted(by_language(sextortion)["English"]))),
+        Goal("sextortion alerted, other languages", "≥ 88%", share(_alerted(by_language(sextortion)["other"]))),
         Goal("of the alerted: by the first unmistakable coercion", "≥ 85%", share(map(_in_time, alerted))),
         Goal("disclosures recognised", "≥ 92%", share(one.right for one in _of("victim_disclosure", outcomes))),
         Goal("hard negatives alerted", "≤ 3%", share(_alerted(negatives))),
@@ -130,7 +147,8 @@ def obfuscation(plain: Sequence[Outcome], by_disguise: Mapping[str, Sequence[Out
         rows.append((name, str(found), f"{lost * 100:+.1f}", str(share(_alerted(_of("hard_negative", outcomes))))))
     return Table(
         "Disguised words",
-        "Every second word of every speaker disguised. *Lost* is in points of recall.",
+        "About half of the words of three letters or more are disguised, in every speaker's lines; some disguises do"
+        " nothing to other scripts than Latin. *Lost* is in points of recall.",
         ("disguise", "sextortion alerted", "lost", "hard negatives alerted"),
         tuple(rows),
     )
@@ -164,8 +182,12 @@ def _of(kind: str, outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [one for one in outcomes if one.labelled.kind == kind]
 
 
-def _in_english(outcomes: Iterable[Outcome], *, other: bool = False) -> list[Outcome]:
-    return [one for one in outcomes if one.labelled.english != other]
+def by_language(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """Return the outcomes in English and those in other languages."""
+    parts: dict[str, list[Outcome]] = {"English": [], "other": []}
+    for one in outcomes:
+        parts["English" if one.labelled.english else "other"].append(one)
+    return parts
 
 
 def _alerted(outcomes: Iterable[Outcome]) -> list[bool]:
@@ -188,18 +210,31 @@ def _right_target(one: Outcome) -> bool:
 
 
 def _goals(outcomes: Sequence[Outcome]) -> Table:
-    rows = tuple((goal.what, goal.bound, str(goal.share)) for goal in goals(outcomes))
+    rows = tuple(
+        (
+            goal.what,
+            goal.bound,
+            f"{goal.share.value:.1%} of {goal.share.cases:,}",
+            f"{low:.0%} to {high:.0%}",
+            f"{goal.share.low:.0%} to {goal.share.high:.0%}",
+        )
+        if goal.share.cases
+        else (goal.what, goal.bound, "–", "–", "–")
+        for goal, (low, high) in zip(goals(outcomes), resampled(outcomes), strict=True)
+    )
     return Table(
         "What is asked, and what is measured",
-        "At *alert*, normal sensitivity, with 95% bootstrap intervals.",
-        ("", "asked", "measured"),
+        "At *alert*, normal sensitivity. The intervals are of 95%: a bootstrap that draws twins together, and"
+        " Wilson's, which also tells how little a share of 0 or 1 means. Neither knows that conversations of one"
+        " writer are alike.",
+        ("", "asked", "measured", "bootstrap", "Wilson"),
         rows,
     )
 
 
 def _verdicts(outcomes: Sequence[Outcome]) -> Table:
     rows = []
-    for group, part in (("English", _in_english(outcomes)), ("other", _in_english(outcomes, other=True))):
+    for group, part in by_language(outcomes).items():
         for kind in KINDS:
             here = _of(kind, part)
             said = Counter(one.verdict for one in here)
@@ -214,33 +249,25 @@ def _verdicts(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _slices(outcomes: Sequence[Outcome]) -> Table:
-    def length(one: Outcome) -> str:
-        messages = len(one.labelled.messages)
-        low, high = next(each for each in _LENGTHS if messages <= each[1])
-        return f"{low}–{high} messages" if high < 999 else f"{low} messages or more"
-
-    cuts: list[Callable[[Outcome], str]] = [
-        lambda one: one.labelled.writer,
-        lambda one: one.labelled.surface,
-        length,
-        lambda one: one.labelled.lang,
-    ]
+    cuts: dict[str, Callable[[Outcome], str]] = {
+        "writer": lambda one: one.labelled.writer,
+        "surface": lambda one: one.labelled.surface,
+        "messages": lambda one: next(name for most, name in _LENGTHS if len(one.labelled.messages) <= most),
+        "language": lambda one: one.labelled.lang,
+    }
     rows = []
-    for cut in cuts:
-        for name in sorted({cut(one) for one in outcomes}, key=_natural):
+    for by, cut in cuts.items():
+        order = [name for _, name in _LENGTHS] if by == "messages" else sorted({cut(one) for one in outcomes})
+        for name in order:
             here = [one for one in outcomes if cut(one) == name]
-            rows.append((name, *(str(share(_alerted(_of(kind, here)))) for kind in KINDS)))
+            if here:
+                rows.append((by, name, *(str(share(_alerted(_of(kind, here)))) for kind in KINDS)))
     return Table(
         "By writer, surface, length and language",
         "Share alerted: sextortion as sextortion, all others as anything.",
-        ("", *(kind.replace("_", " ") for kind in KINDS)),
+        ("by", "", *(kind.replace("_", " ") for kind in KINDS)),
         tuple(rows),
     )
-
-
-def _natural(name: str) -> tuple[int, str]:
-    digits = name.split("–")[0].split()[0]
-    return (int(digits) if digits.isdigit() else 0, name)
 
 
 def _timing(outcomes: Sequence[Outcome]) -> Table:

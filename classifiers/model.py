@@ -38,6 +38,11 @@ class Thresholds(NamedTuple):
         """Return the level that the score reaches."""
         return Level(sum(score >= threshold for threshold in self))
 
+    def above(self, score: float) -> Thresholds:
+        """Return thresholds of which none above *notice* is reached by this score or a lower one."""
+        least = math.ceil((score + 1e-4) * 1e4) / 1e4 if score else 0.0
+        return Thresholds(self.notice, max(self.alert, least), max(self.advise, least))
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:

@@ -29,8 +29,8 @@ Parameters = dict[str, Floats]
 class Windows:
     """Exchanges as rows of at most 14 line numbers, the latest last.
 
-    `mine` and `theirs` say how much each line counts for the speaker's and for the others' part (0: not at all, so
-    that unused places may name any line). `labels` has a column per kind: 1, 0 or -1 (not for learning);
+    `mine` and `theirs` say how much each line counts for the speaker's and for the others' part; where both are 0 the
+    place is unused and names a line of the row again. `labels` has a column per kind: 1, 0 or -1 (not for learning);
     `importance` a weight per row; rows of one `conversation` are learned together.
     """
 
@@ -66,6 +66,7 @@ def learn(terms: sparse.csr_matrix, markers: npt.NDArray[np.int8], windows: Wind
     conversations = np.split(order, first[1:])
     batches = -(-len(conversations) // _BATCH)
     epochs = max(_EPOCHS, _FEWEST_STEPS // batches)
+    met = np.zeros(terms.shape[1], dtype=bool)
     with threadpool_limits(1):
         for epoch in range(epochs):
             shuffled = chance.permutation(len(conversations))
@@ -74,6 +75,8 @@ def learn(terms: sparse.csr_matrix, markers: npt.NDArray[np.int8], windows: Wind
                 done = (epoch * batches + batch) / (epochs * batches)
                 gradients = _gradients(adam.parameters, terms, markers, windows[np.concatenate(chosen)], chance)
                 adam.step(*gradients, np.float32(_RATE * (1 - done) + _LOWEST_RATE))
+                met[gradients[1]] = True
+    adam.parameters["terms"][~met] = 0
     return adam.parameters
 
 

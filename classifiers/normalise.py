@@ -235,7 +235,7 @@ _ADDRESS = _Rule(
 _QUOTED = _Rule(re.compile(r"^(?:>|>>>|#{1,3}|-#) ", re.MULTILINE), "")
 _MARKUP = _Rule(re.compile(r"[*~|`_]++(?<!\d[*~|`](?=\d))(?<![^\W_]_(?=[^\W_]))"), "")
 
-# Four letters with gaps between them, wider gaps being those between words; or three with one sign between them, which
+# Three letters with gaps between them, wider gaps being those between words; or three with one sign between them, which
 # are an abbreviation when that sign ends them. Scripts that are written without gaps are left.
 _LETTER = r"[^\W\d_\u0900-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
 _SIGN = r"[.·•‧∙_/\u2010-\u2015-]"
@@ -253,7 +253,7 @@ def _closed(match: re.Match[str]) -> str:
 
 
 _SPACED = _Rule(
-    re.compile(rf"(?<![^\W_])(?<!['’]){_LETTER}(?=\s)(?:{_GAP}(?:{_SINGLE}|[013457@$](?={_GAP}{_SINGLE}))){{3,}}+"),
+    re.compile(rf"(?<![^\W_])(?<!['’]){_LETTER}(?=\s)(?:{_GAP}(?:{_SINGLE}|[013457@$](?={_GAP}{_SINGLE}))){{2,}}+"),
     _closed,
 )
 _NEXT = rf"(?P=sign){_LETTER}(?![^\W_])"
@@ -299,7 +299,7 @@ _LEETSPEAK = _Rule(
 )
 
 # Where several letters were spelled so, digits at the edges of a word are letters too, but not in "42nd" or "10am".
-_PLAINLY_LEET = 3
+_PLAINLY_LEET = 2
 _LEETSPEAK_AT_EDGES = _Rule(
     re.compile(
         r"(?<![\w@#$/.])(?=[a-z]*[0-57])(?=[0-57]*[a-z])(?!\d*(?:1st|2nd|3rd|\d(?:th|[ap]m|mins?|hrs?|[hkmx]|km|kg|[gm]b|usd|eur))\b)"
@@ -309,7 +309,8 @@ _LEETSPEAK_AT_EDGES = _Rule(
 )
 
 _BACKWARDS = _Rule(re.compile(rf"\b(?:{REVERSED.replace(' ', '|')})\b"), lambda match: match[0][::-1])
-_REPEATED = _Rule(re.compile(r"([^\d_\s])\1{2,}"), r"\1\1")
+_STRETCHED = _Rule(re.compile(r"([^\W\d_])\1{2,}"), r"\1")
+_REPEATED_SIGN = _Rule(re.compile(r"([^\w\s])\1{2,}"), r"\1\1")
 _REPEATED_WORD = _Rule(re.compile(r"\b(\w++)(?:\s++\1\b){2,}+"), r"\1 \1")
 _DIGITS = _Rule(re.compile(r"\d"), "0")
 
@@ -322,7 +323,8 @@ _RULES = (
     _DOTTED,
     _LEETSPEAK,
     _BACKWARDS,
-    _REPEATED,
+    _STRETCHED,
+    _REPEATED_SIGN,
     _REPEATED_WORD,
     _DIGITS,
 )

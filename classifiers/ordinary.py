@@ -34,10 +34,9 @@ def false_alerts(model: Model, files: Iterable[Path]) -> Table:
         rows.append(tuple(cells))
     heads = [f"{s}: {what}" for s in Sensitivity for what in ("threat", "disclosure", "advised")]
     return Table(
-        "False alerts per 100,000 messages of real chat",
-        "Every alert here is false, or at least not sextortion (`ransom_chats` is real extortion without intimate"
-        " images). An alert is one account in one conversation; *advised* are those that would also have caused"
-        " a private warning.",
+        "Alerts per 100,000 messages of real chat",
+        "An alert is one account in one conversation, as a threat or as a disclosure; *advised* are those that reach"
+        " the level of a private warning.",
         ("community", "conversations", "messages", *heads),
         tuple(rows),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,15 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from classifiers.assessment import Kind
 from classifiers.errors import InputError
-from classifiers.evaluation import Outcome, curve
+from classifiers.evaluation import Outcome, by_language, curve
 
 _BINS = 8
+
+
+def check() -> None:
+    """Raise InputError where nothing can be drawn."""
+    if find_spec("matplotlib") is None:
+        raise InputError("plots need matplotlib; install Haven with its extra: haven[train]")
 
 
 def draw(outcomes: Sequence[Outcome], folder: Path) -> list[Path]:
@@ -37,7 +44,7 @@ def draw_learning(points: Mapping[str, Sequence[tuple[int, float]]], file: Path)
 def _precision_recall(outcomes: Sequence[Outcome], file: Path) -> Path:
     figure, axes = _new("recall", "precision")
     for kind in Kind:
-        for name, part in _by_language(outcomes).items():
+        for name, part in by_language(outcomes).items():
             labels, scores = curve(part, kind)
             if any(labels):
                 precision, recall, _ = precision_recall_curve(labels, scores)
@@ -57,18 +64,9 @@ def _reliability(outcomes: Sequence[Outcome], file: Path) -> Path:
     return _saved(figure, axes, file)
 
 
-def _by_language(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    return {
-        name: [one for one in outcomes if one.labelled.english == english]
-        for name, english in (("English", True), ("other", False))
-    }
-
-
 def _new(across: str, up: str) -> tuple[Any, Any]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("plots need matplotlib; install Haven with its extra: haven[train]") from None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel=across, ylabel=up)

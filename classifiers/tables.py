@@ -18,5 +18,10 @@ class Table:
         """Return the table in Markdown."""
         lines = [f"### {self.title}", "", self.meaning, "", "| " + " | ".join(self.columns) + " |"]
         lines.append("|" + "---|" * len(self.columns))
-        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
+        lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in self.rows]
         return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return somebody's words so that they stay in their cell."""
+    return "".join(c if c.isprintable() else " " for c in text).replace("\\", "\\\\").replace("|", "\\|")

@@ -101,9 +101,9 @@ class _Collector:
         self._conversations += 1
 
     def windows(self) -> Windows:
-        """Return the exchanges, padded on the left with line 0, which counts nothing there."""
+        """Return the exchanges, padded on the left with their own first line, which counts nothing there."""
         shape = (len(self._exchanges), EXCHANGE)
-        lines = np.zeros(shape, dtype=np.int32)
+        lines = np.array([[exchange[0][0]] for exchange in self._exchanges], dtype=np.int32).repeat(EXCHANGE, axis=1)
         mine, theirs = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
         for row, exchange in enumerate(self._exchanges):
             lines[row, -len(exchange) :], mine[row, -len(exchange) :], theirs[row, -len(exchange) :] = zip(
@@ -165,7 +165,7 @@ def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS
 
 def fit(examples: Examples, without: Collection[str] = ()) -> Model:
     """Learn from everything but some writers; scales and thresholds are still to be set."""
-    used = ~np.isin(examples.window_writers, [*without]) & (examples.windows.labels >= 0).any(axis=1)
+    used = ~np.isin(examples.window_writers, [*without])
     learned = learn(examples.lines, examples.line_labels, examples.windows[used])
     terms = learned["terms"] * examples.sizes[:, np.newaxis]
     sizes = np.maximum(np.abs(terms).max(axis=1), 1e-12) / _STEPS
@@ -214,7 +214,7 @@ def _has_ordinary_chat() -> bool:
     return True
 
 
-def unseen_ordinary_chat(learned: int = ORDINARY_CONVERSATIONS, conversations: int = 2000) -> Iterator[list[Message]]:
+def unseen_ordinary_chat(learned: int = ORDINARY_CONVERSATIONS, conversations: int = 4000) -> Iterator[list[Message]]:
     """Yield ordinary chat from which nothing was learned."""
     everything = _ordinary_chat(random.Random(_SEED), learned + conversations)  # noqa: S311 (as in `prepare`)
     return islice(everything, learned, None)

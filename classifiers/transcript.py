@@ -40,6 +40,7 @@ class Transcript(msgspec.Struct):
     kind: str = ""
     offenders: list[str] = []
     targets: list[str] = []
+    subkind: str = ""
     surface: str = "dm"
     crisis: bool = False
 

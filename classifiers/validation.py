@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +24,15 @@ class _Judged:
     levels: dict[Kind, Level]
 
 
-def tables(model: Model, seen: Sequence[HeldOut]) -> list[Table]:
-    """Return the tables of a leave-one-writer-out run."""
-    judged = _judge(model, seen)
+def tables(model: Model, seen: Sequence[HeldOut], quiet: Mapping[Kind, float]) -> list[Table]:
+    """Return the tables of a run that held every writer out once."""
+    judged = _judge(model, seen, quiet)
     return [_verdicts(judged), _ranking(seen), _writers(judged), _markers(seen), _people(judged)]
 
 
-def summary(model: Model, seen: Sequence[HeldOut]) -> dict[str, Any]:
+def summary(model: Model, seen: Sequence[HeldOut], quiet: Mapping[Kind, float]) -> dict[str, Any]:
     """Return the few numbers that the manifest carries, all from writers held out in turn."""
-    judged = _judge(model, seen)
+    judged = _judge(model, seen, quiet)
     found: dict[str, Any] = {
         "writers": len({one.labelled.writer for one in seen}),
         "conversations": len(seen),
@@ -59,11 +59,11 @@ def areas(model: Model, test: Corpus) -> dict[str, float]:
     }
 
 
-def _judge(model: Model, seen: Sequence[HeldOut]) -> list[_Judged]:
+def _judge(model: Model, seen: Sequence[HeldOut], quiet: Mapping[Kind, float]) -> list[_Judged]:
     """Hold every conversation to the thresholds that all writers but its own give."""
     judged = []
     for writer in sorted({one.labelled.writer for one in seen}):
-        fitted = calibrated(model, [one for one in seen if one.labelled.writer != writer])
+        fitted = calibrated(model, [one for one in seen if one.labelled.writer != writer], quiet)
         judged += [
             _Judged(one, {kind: _level(fitted, kind, one) for kind in Kind})
             for one in seen

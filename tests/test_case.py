@@ -305,8 +305,32 @@ def test_evidence_is_the_first_clear_sight_of_each_marker() -> None:
 
 
 def test_what_is_only_hinted_at_is_no_evidence() -> None:
-    assert decided(None, threat(probability=0.49))[0].evidence == ()
-    assert len(decided(None, threat(probability=0.5))[0].evidence) == 1
+    assert decided(None, threat(Level.NOTICE, probability=0.49))[0].evidence == ()
+    assert len(decided(None, threat(Level.NOTICE, probability=0.5))[0].evidence) == 1
+
+
+def test_an_alert_shows_two_hints_where_nothing_is_clear() -> None:
+    hints = threat(probability=0.2, markers=(Marker.SHARE_THREAT, Marker.PRESSURE, Marker.ISOLATION))
+    assert [seen.marker for seen in decided(None, hints)[0].evidence] == [Marker.SHARE_THREAT, Marker.PRESSURE]
+
+
+def test_what_made_a_notice_is_shown_anew_with_the_words_that_carried_it() -> None:
+    case, _ = decided(None, threat(Level.NOTICE))
+    (seen,) = threat(hours=1).evidence
+    later, _ = decided(case, replace(threat(hours=1), evidence=(replace(seen, carried=((0, 5),)),)))
+    assert [(one.message_id, one.carried) for one in later.evidence] == [("m1", ((0, 5),))]
+    assert decided(later, threat(hours=2))[0].evidence == later.evidence
+
+
+def test_a_guess_is_shown_where_nobody_is_clearly_aimed_at_and_moves_nothing_else() -> None:
+    case, effects = decided(None, replace(threat(Level.ALERT, target=None), likely=SAM))
+    assert (case.targets, case.likely) == ((), SAM)
+    assert [effect.alert.likely for effect in effects if isinstance(effect, AlertModerators)] == [SAM]
+    dismissed, _ = rule(case, Ruling.NOT_SEXTORTION)
+    again, effects = decided(dismissed, replace(threat(Level.ALERT, target=None, hours=1), likely=SENDER))
+    assert (again.ruling, effects) == (Ruling.NOT_SEXTORTION, ())
+    named, _ = decided(case, threat(Level.ALERT, hours=1))
+    assert view(named).likely is None
 
 
 def test_evidence_is_bounded_by_the_markers() -> None:

@@ -83,6 +83,16 @@ def assess(
     return [classifier.assess(conversation, message, sensitivity) for message in messages]
 
 
+def explained(messages: Sequence[Message], model: Model | None = None) -> list[Assessment]:
+    """Return how each message reads as a threat, with the words that carried it."""
+    classifier, conversation = Classifier(model or a_model()), Conversation(messages[0].sent_at)
+    readings = []
+    for message in messages:
+        found, _ = classifier.assess(conversation, message, Sensitivity.NORMAL)
+        readings.append(classifier.explain(conversation, found))
+    return readings
+
+
 def threat(*turns: str) -> Assessment:
     """Return how the last message reads as a threat."""
     return assess(said(*turns))[-1][0]
@@ -207,14 +217,14 @@ def test_the_target_is_whom_the_coercive_lines_name() -> None:
     to_b = [replace(each, to=(B,)) for each in (pay, post)]
     assert assess([hello, hi, *to_c, *to_b])[-1][0].target == B
     found = assess([hello, hi, *to_c, to_b[0], replace(post, to=(C,))])[-1][0]
-    assert found.target in {B, C}
-    assert found.level is Level.ALERT, "between two nobody is written to"
+    assert (found.target, found.level) == (None, Level.ALERT)
 
 
-def test_among_three_standing_next_to_a_threat_makes_somebody_its_likely_target_and_no_more() -> None:
-    found = threat("B: hello", "C: hi", "A: pay", "C: what", "A: or i post it", "C: no", "A: i have it")
+def test_among_three_standing_next_to_a_threat_makes_nobody_its_target_but_somebody_likely() -> None:
+    turns = said("B: hello", "C: hi", "A: pay", "C: what", "A: or i post it", "C: no", "A: i have it")
+    found = explained(turns)[-1]
     assert found.score > 0.9
-    assert (found.target, found.level) == (C, Level.ALERT)
+    assert (found.target, found.level, found.likely) == (None, Level.ALERT, C)
 
 
 def test_an_assessment_explains_itself_even_when_it_finds_nothing() -> None:
@@ -362,7 +372,7 @@ def test_an_alert_shows_the_words_that_carried_it_in_the_original_text(haven: Mo
         "A: send m o n e y or I send it to your whole family",
         "A: 300 dollars tonight or everybody sees it",
     )
-    found = [each for each, _ in assess(turns, model=haven) if each.level >= Level.ALERT]
+    found = [each for each in explained(turns, haven) if each.level >= Level.ALERT]
     assert found, "blunt enough to be alerted"
     for seen in found[-1].evidence:
         parts = [seen.excerpt[start:end] for start, end in seen.carried]
@@ -372,11 +382,19 @@ def test_an_alert_shows_the_words_that_carried_it_in_the_original_text(haven: Mo
     assert any(seen.carried for seen in found[-1].evidence)
 
 
-def test_below_an_alert_no_words_are_looked_for() -> None:
-    assert all(seen.carried == () for seen in threat("B: hello", "A: pay").evidence)
+def test_what_is_known_is_not_explained_again() -> None:
+    classifier, conversation = Classifier(a_model()), Conversation(START)
+    (message,) = said("A: pay or i post it")
+    found, _ = classifier.assess(conversation, message, Sensitivity.NORMAL)
+    assert [seen.carried for seen in found.evidence] == [(), ()]
+    again = classifier.explain(conversation, found, [Marker.PAYMENT_DEMAND])
+    assert {seen.marker: bool(seen.carried) for seen in again.evidence} == {
+        Marker.PAYMENT_DEMAND: False,
+        Marker.SHARE_THREAT: True,
+    }
 
 
 def test_the_word_that_shows_a_marker_carries_it() -> None:
-    found = threat("B: hello", "A: so pay now", "A: or I post it")
+    found = explained(said("B: hello", "A: so pay now", "A: or I post it"))[-1]
     carried = {seen.marker: [seen.excerpt[start:end] for start, end in seen.carried] for seen in found.evidence}
     assert carried == {Marker.PAYMENT_DEMAND: ["pay"], Marker.SHARE_THREAT: ["post"]}

@@ -98,7 +98,7 @@ def test_the_readme_names_no_command_that_is_not_there() -> None:
         ["forget"],
         ["forget", "console"],
         ["train", "--jobs", "0"],
-        ["evaluate", "--jobs", "many"],
+        ["train", "--jobs", "many"],
     ],
     ids=" ".join,
 )

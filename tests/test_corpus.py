@@ -74,7 +74,7 @@ def test_only_offenders_of_sextortion_threaten(tmp_path: Path) -> None:
 def test_a_disclosure_begins_with_its_own_authors_words_in_any_kind(tmp_path: Path) -> None:
     turns: list[tuple[str, str, list[str]]]
     turns = [("B", "hi", []), ("B", "he wants money", ["victim_disclosure"]), ("C", "oh no", []), ("B", "yes", [])]
-    lines = [talk(*turns, id=f"t-{kind}", kind=kind) for kind in KINDS]
+    lines = [talk(*turns, id=f"t-{kind}", kind=kind, offenders=["B"]) for kind in KINDS]
     for labelled in load_corpus(write(tmp_path, writer="\n".join(lines))).conversations:
         assert labels(labelled, Kind.DISCLOSURE) == [False, True, False, True]
 
@@ -118,13 +118,13 @@ def test_the_hash_of_a_corpus_changes_with_content_and_writer(tmp_path: Path) ->
     ("bad", "says"),
     [
         pytest.param("{", "not JSON", id="not JSON"),
-        pytest.param("", "not JSON", id="an empty line"),
         pytest.param('{"id": 2, "kind": "benign"}', "messages", id="no messages"),
         pytest.param(talk(id="t-2"), "no messages", id="an empty conversation"),
         pytest.param(talk(("A", "hi", []), id=None), "an id", id="no id"),
         pytest.param(talk(("A", "hi", []), id="t-2", kind="rude"), "a kind", id="an unknown kind"),
         pytest.param(talk(("A", "hi", ["rude"]), id="t-2"), "markers", id="an unknown marker"),
         pytest.param(talk(("A", "hi", [])), "'t-1' is taken", id="an id twice"),
+        pytest.param(talk(("C", "hi", []), id="t-2"), "offenders who speak", id="an offender who says nothing"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, bad: str, says: str) -> None:
@@ -135,6 +135,14 @@ def test_a_bad_line_is_named(tmp_path: Path, bad: str, says: str) -> None:
     assert text.startswith(f"{folder / 'zoe.jsonl'}:2: ")
     assert says in text
     assert "\n" not in text
+
+
+def test_empty_lines_are_skipped_and_an_empty_file_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path, adam="\n" + talk(("A", "hi", [])) + "\n\n")
+    assert len(load_corpus(folder).conversations) == 1
+    write(tmp_path, adam="\n")
+    with pytest.raises(InputError, match=re.escape(f"{folder / 'adam.jsonl'}: no conversations here")):
+        load_corpus(folder)
 
 
 def test_a_folder_without_corpus_is_named(tmp_path: Path) -> None:
@@ -167,7 +175,7 @@ REVIEWED = {
 }
 BEGAN_EARLIER = {"w8-0027"}
 LONG = 25
-CONVERSATIONS_PER_REPEAT = 600
+CONVERSATIONS_PER_REPEAT = 500
 RUN = 5
 MOST_IN_COMMON = 0.3
 
@@ -176,7 +184,8 @@ MOST_IN_COMMON = 0.3
 def raw() -> list[tuple[str, dict[str, Any]]]:
     return [
         (f"{file.name}:{number}", json.loads(line))
-        for file in sorted((DATA / "corpus").glob("*.jsonl"))
+        for folder in ("corpus", "test")
+        for file in sorted((DATA / folder).glob("*.jsonl"))
         for number, line in enumerate(file.read_bytes().splitlines(), 1)
     ]
 
@@ -186,14 +195,38 @@ def ours() -> Corpus:
     return load_corpus(DATA / "corpus")
 
 
-def test_our_corpus_loads_whole(ours: Corpus, raw: list[tuple[str, dict[str, Any]]]) -> None:
-    assert len(ours.conversations) == len(raw)
-    assert {one.id for one in ours.conversations} == {str(one["id"]) for _, one in raw}
-    assert all(len(one.messages) >= 2 for one in ours.conversations)
+@pytest.fixture(scope="module")
+def test_set() -> Corpus:
+    return load_corpus(DATA / "test")
+
+
+def test_our_corpus_and_test_set_load_whole(
+    ours: Corpus, test_set: Corpus, raw: list[tuple[str, dict[str, Any]]]
+) -> None:
+    both = ours.conversations + test_set.conversations
+    assert len(both) == len(raw) == len({one.id for one in both})
+    assert all(len(one.messages) >= 2 for one in both)
+
+
+def test_our_corpus_has_the_size_and_breadth_that_was_asked(ours: Corpus) -> None:
+    assert len(ours.conversations) >= 10_000
+    assert len(ours.writers) >= 25
+    assert len({one.lang for one in ours.conversations}) >= 15
+
+
+def test_three_other_writers_wrote_the_test_set(ours: Corpus, test_set: Corpus) -> None:
+    english = {
+        writer: {one.english for one in test_set.conversations if one.writer == writer} for writer in test_set.writers
+    }
+    assert sorted(map(str, english.values())) == ["{False}", "{True}", "{True}"]
+    assert not {*test_set.writers} & {*ours.writers}
+    stated = [one for one in test_set.conversations if one.crisis]
+    assert len(stated) >= 20
+    assert {one.kind for one in stated} == {"sextortion", "victim_disclosure"}
 
 
 def test_our_conversations_use_known_keys_only(raw: list[tuple[str, dict[str, Any]]]) -> None:
-    keys = {"id", "lang", "kind", "subkind", "surface", "platform", "messages", "offenders", "targets"}
+    keys = {"id", "lang", "kind", "subkind", "surface", "platform", "messages", "offenders", "targets", "crisis"}
     of_messages = {"id", "from", "text", "to", "reply_to", "mentions", "t", "quoted", "forwarded", "markers"}
     odd = [
         (where, sorted({*one} - keys), sorted({key for message in one["messages"] for key in message} - of_messages))
@@ -223,10 +256,10 @@ def test_our_speakers_answers_and_markers_agree_with_the_kind(raw: list[tuple[st
     assert not odd
 
 
-def test_every_sextortion_of_ours_begins(ours: Corpus) -> None:
+def test_every_sextortion_of_ours_begins(ours: Corpus, test_set: Corpus) -> None:
     never = [
         one.id
-        for one in ours.conversations
+        for one in ours.conversations + test_set.conversations
         if one.kind == "sextortion" and True not in labels(one, Kind.THREAT) and one.id not in BEGAN_EARLIER
     ]
     assert not never
@@ -273,9 +306,10 @@ def test_hardly_a_long_message_of_ours_recurs(raw: list[tuple[str, dict[str, Any
     assert len(recurring) <= len(raw) / CONVERSATIONS_PER_REPEAT, recurring
 
 
-def test_no_writer_of_ours_wrote_what_another_wrote(ours: Corpus) -> None:
-    runs = {one.id: runs_of_words(one) for one in ours.conversations}
-    writers = {one.id: one.writer for one in ours.conversations}
+def test_no_writer_of_ours_wrote_what_another_wrote(ours: Corpus, test_set: Corpus) -> None:
+    both = ours.conversations + test_set.conversations
+    runs = {one.id: runs_of_words(one) for one in both}
+    writers = {one.id: one.writer for one in both}
     found_in = defaultdict(list)
     for id, having in runs.items():
         for run in having:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from classifiers.evaluation import (
     Share,
     goals,
     obfuscation,
+    resampled,
     second_demand,
     share,
     tables,
@@ -26,6 +28,7 @@ from classifiers.evaluation import (
 )
 from classifiers.normalise import normalise, words
 from classifiers.plots import draw, draw_learning
+from classifiers.tables import Table
 from classifiers.transcript import Transcript, TranscriptMessage, to_messages
 
 TINY = Path(__file__).parent / "corpus"
@@ -135,7 +138,21 @@ def test_an_interval_holds_the_share_and_narrows_with_more_cases() -> None:
     assert many.high - many.low < (few.high - few.low) / 5
     assert share([]) == (0, 0, 0, 0)
     assert str(share([])) == "–"
-    assert str(share([True, True])) == "100.0% [100%, 100%] of 2"
+
+
+@pytest.mark.parametrize(
+    ("hits", "cases", "low", "high"), [(0, 20, 0.0, 0.161), (20, 20, 0.839, 1.0), (1, 100, 0.0018, 0.0545)]
+)
+def test_the_interval_is_wilsons(hits: int, cases: int, low: float, high: float) -> None:
+    found = share([True] * hits + [False] * (cases - hits))
+    assert found[1:3] == pytest.approx((low, high), abs=1e-3)
+
+
+def test_twins_are_drawn_together() -> None:
+    twins = [replace(labelled(kind, ("A", [PAY]), ("B", [])), pair="1") for kind in ("sextortion", "hard_negative")]
+    (low, high), *others = resampled([outcome(twins[0], "sextortion", 0), outcome(twins[1], "sextortion", 0)])
+    assert (low, high) == (1, 1), "with a single pair every sample is that pair"
+    assert others[3] == (1, 1)
 
 
 def test_the_tables_tell_verdicts_slices_timing_and_the_worst_errors() -> None:
@@ -149,7 +166,7 @@ def test_the_tables_tell_verdicts_slices_timing_and_the_worst_errors() -> None:
     by_title = {table.title: table for table in tables(outcomes)}
     assert len(by_title) == 5
     verdicts = by_title["Verdicts"].rows
-    assert ("English", "hard negative", "1", "0", "0", "0.0% [0%, 0%] of 1") in verdicts
+    assert ("English", "hard negative", "1", "0", "0") in [row[:5] for row in verdicts]
     timing = {row[0]: row[1] for row in by_title["How early"].rows}
     assert timing["alerted before the second demand, of those with two"].startswith("100.0%")
     assert timing["messages from unmistakable coercion to the alert, mean"] == "0.50"
@@ -157,9 +174,16 @@ def test_the_tables_tell_verdicts_slices_timing_and_the_worst_errors() -> None:
     penalty = np.median([0, 2 / (1 + np.exp(-0.2)) - 1])
     assert timing["latency-weighted F1"] == f"{0.8 * (1 - penalty):.3f}"
     assert [row[0] for row in by_title["The worst errors"].rows] == ["hard_negative-en", "victim_disclosure-en"]
-    slices = {row[0]: row for row in by_title["By writer, surface, length and language"].rows}
-    assert {"ann", "dm", "2–4 messages", "5–8 messages", "en", "fr"} == set(slices)
-    assert slices["fr"][1].startswith("100.0%")
+    slices = {row[:2]: row for row in by_title["By writer, surface, length and language"].rows}
+    assert set(slices) == {
+        ("writer", "ann"),
+        ("surface", "dm"),
+        ("messages", "up to 4"),
+        ("messages", "5 to 8"),
+        ("language", "en"),
+        ("language", "fr"),
+    }
+    assert slices["language", "fr"][2].startswith("100.0%")
 
 
 def test_what_a_disguise_costs_is_in_points() -> None:
@@ -221,3 +245,23 @@ def test_transcripts_that_are_not_labelled_are_named(
     (tmp_path / "mine.jsonl").write_text('{"messages": [{"from": "A", "text": "hi"}]}\n', encoding="utf-8")
     refused(invoke("evaluate", "--on", "mine.jsonl"), "mine.jsonl:1", "needs an id and a kind")
     refused(invoke("evaluate", "--on", "nowhere.jsonl"), "nowhere.jsonl", "cannot read")
+    (tmp_path / "empty.jsonl").write_text("", encoding="utf-8")
+    refused(invoke("evaluate", "--on", "empty.jsonl"), "empty.jsonl", "no conversations here")
+
+
+def test_what_is_wrong_is_said_before_the_work_begins(
+    invoke: Callable[..., Result], refused: Callable[..., None], tmp_path: Path
+) -> None:
+    own = ("evaluate", "--on", TINY / "anna.jsonl")
+    (tmp_path / "page.md").write_text("no marks", encoding="utf-8")
+    refused(invoke(*own, "--card", "page.md"), "page.md", "has no marks")
+    refused(invoke("train", "--data", TINY, "--card", "page.md"), "page.md", "has no marks")
+    (tmp_path / "latin.md").write_bytes(b"caf\xe9")
+    refused(invoke(*own, "--card", "latin.md"), "latin.md", "cannot read the model card")
+    refused(invoke(*own, "--real", tmp_path / "nowhere"), "nowhere", "no transcripts here")
+    assert invoke(*own, "--learn", TINY).exit_code == 2
+
+
+def test_somebodys_words_stay_in_their_cell() -> None:
+    table = Table("t", "m", ("a", "b"), (("x|y\nz\x1b[1m", "1"),))
+    assert table.markdown().splitlines()[-1] == r"| x\|y z [1m | 1 |"

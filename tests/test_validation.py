@@ -14,7 +14,7 @@ import pytest
 from byhand import Meaning, adding_model
 
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
-from classifiers.calibration import FALSE_ALARMS, POSITIVE, HeldOut, Peak, calibrated, held_out, peaks
+from classifiers.calibration import FALSE_ALARMS, POSITIVE, HeldOut, Peak, calibrated, held_out, loudest, peaks
 from classifiers.conversation import Account, Message
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.model import GROUPS, MARKERS, Model, Thresholds
@@ -28,6 +28,9 @@ TINY = Path(__file__).parent / "corpus"
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 A, B, C = (Account("test", name) for name in "ABC")
 NOWHERE = -99.0
+
+
+NEVER_LOUD = dict.fromkeys(Kind, -99.0)
 
 
 def a_model() -> Model:
@@ -111,7 +114,7 @@ SEEN = [*by_hand("ann"), *by_hand("bob")]
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Table]:
-    return {table.title: table for table in tables(a_model(), SEEN)}
+    return {table.title: table for table in tables(a_model(), SEEN, NEVER_LOUD)}
 
 
 def rows(table: Table) -> dict[str, tuple[str, ...]]:
@@ -156,7 +159,7 @@ def test_who_does_it_to_whom(found: dict[str, Table]) -> None:
 
 
 def test_the_summary_has_the_same_numbers() -> None:
-    assert summary(a_model(), SEEN) == {
+    assert summary(a_model(), SEEN, NEVER_LOUD) == {
         "writers": 2,
         "conversations": 54,
         "threat auc english": 0.975,
@@ -175,7 +178,7 @@ def test_the_summary_has_the_same_numbers() -> None:
 def test_a_writer_is_held_to_the_thresholds_of_the_others() -> None:
     louder = [held("sextortion", 8, -6, writer="bob"), *[held("hard_negative", 5, -4, writer="bob")] * 20]
     louder += [held("victim_disclosure", -6, 2, writer="bob")]
-    table = rows(tables(a_model(), [*by_hand("ann"), *louder])[2])
+    table = rows(tables(a_model(), [*by_hand("ann"), *louder], NEVER_LOUD)[2])
     assert table["ann"][0] == "0.0% of 4"
     assert table["bob"][1] == "100.0% of 20"
 
@@ -219,11 +222,11 @@ def test_thresholds_keep_the_rates_of_false_alarms(kind: Kind, sensitivity: Sens
         "other": [held("hard_negative", each, each, lang="cy") for each in chance.normal(-1, size=1000)],
     }
     positives = [held(kind, each, each) for kind in POSITIVE.values() for each in chance.normal(2, size=500)]
-    model = calibrated(a_model(), [*chain(*negatives.values()), *positives])
+    model = calibrated(a_model(), [*chain(*negatives.values()), *positives], NEVER_LOUD)
     for group, conversations in negatives.items():
         thresholds = model.thresholds[kind][sensitivity][group]
         levels = [thresholds.level(model.scales[kind](one.peaks[kind].highest)) for one in conversations]
-        for level, rate in zip((Level.NOTICE, Level.ALERT, Level.ADVISE), FALSE_ALARMS[sensitivity], strict=True):
+        for level, rate in zip((Level.NOTICE, Level.ALERT, Level.ADVISE), FALSE_ALARMS[kind][sensitivity], strict=True):
             share = np.mean([each >= level for each in levels])
             assert rate - 0.003 <= share <= rate
     english, other = (model.thresholds[kind][sensitivity][group] for group in GROUPS)
@@ -231,13 +234,13 @@ def test_thresholds_keep_the_rates_of_false_alarms(kind: Kind, sensitivity: Sens
 
 
 def test_a_group_without_hard_negatives_is_never_alerted() -> None:
-    model = calibrated(a_model(), SEEN)
+    model = calibrated(a_model(), SEEN, NEVER_LOUD)
     assert model.thresholds[Kind.THREAT][Sensitivity.HIGH]["other"] == Thresholds(1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_scores_are_probabilities(kind: Kind) -> None:
-    model = calibrated(a_model(), SEEN)
+    model = calibrated(a_model(), SEEN, NEVER_LOUD)
     scores = [model.scales[kind](one.peaks[kind].highest) for one in SEEN]
     assert model.scales[kind].slope > 0
     assert np.mean(scores) == pytest.approx(np.mean([one.labelled.kind == POSITIVE[kind] for one in SEEN]), abs=0.01)
@@ -245,7 +248,7 @@ def test_scores_are_probabilities(kind: Kind) -> None:
 
 def test_calibrating_leaves_the_rest_of_the_model_alone() -> None:
     model = a_model()
-    assert replace(calibrated(model, SEEN), scales=model.scales, thresholds=model.thresholds) == model
+    assert replace(calibrated(model, SEEN, NEVER_LOUD), scales=model.scales, thresholds=model.thresholds) == model
 
 
 def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support() -> None:
@@ -276,5 +279,29 @@ def test_every_conversation_is_held_out_once_and_read_by_a_model_without_its_wri
         for one in seen:
             assert one.labelled.writer == writer
             assert (one.peaks, one.line_scores) == peaks(model, one.labelled.messages)
-    titles = [table.title for table in tables(fit(examples), [one for writer in by_writer for one in writer])]
+    titles = [
+        table.title for table in tables(fit(examples), [one for writer in by_writer for one in writer], NEVER_LOUD)
+    ]
     assert len({*titles}) == 5
+
+
+def test_ordinary_chat_raises_the_thresholds_of_english_alerts_but_not_at_high_sensitivity() -> None:
+    calm, loud = (calibrated(a_model(), SEEN, dict.fromkeys(Kind, quiet)) for quiet in (-99.0, 3.0))
+    for kind in Kind:
+        silent = loud.scales[kind](3.0)
+        for sensitivity in Sensitivity:
+            before, now = calm.thresholds[kind][sensitivity], loud.thresholds[kind][sensitivity]
+            assert now["other"] == before["other"]
+            assert now["english"].notice == before["english"].notice
+            if sensitivity is Sensitivity.HIGH:
+                assert now == before
+            else:
+                assert now["english"].alert > silent
+                assert now["english"].advise >= now["english"].alert
+
+
+def test_the_second_loudest_ordinary_conversation_counts() -> None:
+    talks = [said("A: pay", "A: hurry"), said("A: pay", "A: hurry", "A: pay"), said("A: hello", "B: hi")]
+    found = loudest(a_model(), talks)
+    assert found[Kind.THREAT] == peaks(a_model(), talks[0])[0][Kind.THREAT].supported > -1
+    assert found[Kind.DISCLOSURE] == -99

@@ -206,7 +206,10 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         for target in alert.targets
     ]
     if not alert.targets:
-        lines.append(Text(f"nobody was written to, because nobody is clearly aimed at: /advise {alert.case} NAME"))
+        guess = f", perhaps {visible(alert.likely.id)}" if alert.likely else ""
+        lines.append(
+            Text(f"nobody was written to, because nobody is clearly aimed at{guess}: /advise {alert.case} NAME")
+        )
     if alert.evidence:
         lines.append(Text(advice.because(alert.locale, alert.evidence)))
     for seen in alert.evidence:
