@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ import joblib
 import numpy as np
 import pytest
 
-from classifiers.artefact import MANIFEST_FILE, MODEL_FILE, bundled, load, save
+from classifiers.artefact import MANIFEST_FILE, MODEL_FILE, bundled, load, read_manifest, save
 from classifiers.assessment import Kind, Sensitivity
+from classifiers.corpus import load_corpus
 from classifiers.errors import InputError
 from classifiers.model import FEATURES, GROUPS, HIDDEN, PARTS, Floats, Layer, Model, Scale, Thresholds
+from classifiers.training import ORDINARY_CHAT
 
 TERMS = ("pay", "~<pa", "^ pay", "é", "ж")
 
@@ -241,6 +245,25 @@ def test_a_model_of_another_shape_is_refused(saved: Path, changed: dict[str, obj
 def test_garbage_that_the_manifest_vouches_for_is_refused(saved: Path, raw: bytes) -> None:
     vouched(saved, raw)
     assert refusal(saved).startswith(f"{saved / MODEL_FILE}: ")
+
+
+def test_the_model_that_comes_with_haven_was_made_from_the_corpus_beside_it() -> None:
+    root = Path(__file__).parents[1]
+    corpus = load_corpus(root / "data" / "corpus")
+    ordinary = hashlib.sha256(version(ORDINARY_CHAT).encode()).hexdigest()
+    manifest = read_manifest(root / "models" / MANIFEST_FILE)
+    assert manifest.data_sha256 == hashlib.sha256((corpus.sha256 + ordinary).encode()).hexdigest(), "run haven train"
+    assert manifest.metrics["conversations"] == len(corpus.conversations)
+
+
+def test_the_model_card_and_its_pictures_are_of_that_model() -> None:
+    models = Path(__file__).parents[1] / "models"
+    card = (models / "README.md").read_text(encoding="utf-8")
+    manifest = read_manifest(models / MANIFEST_FILE)
+    assert card.count(manifest.sha256[:16]) == 2, "run haven train and haven evaluate with --card models/README.md"
+    assert manifest.sha256[:16] in json.loads((models / "report.json").read_text(encoding="utf-8"))["circumstances"]
+    for linked in re.findall(r"\]\((?!https?:|\.\.)([^)]+)\)", card):
+        assert (models / linked).is_file(), linked
 
 
 def test_the_model_that_comes_with_haven_loads_and_tells_how_it_was_made() -> None:

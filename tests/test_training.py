@@ -128,7 +128,7 @@ def test_ordinary_chat_is_harmless_english_and_no_more_than_asked_for(examples: 
     assert not examples.line_labels[lines][:, :ENGLISH].any()
     assert examples.line_labels[lines][:, ENGLISH].all()
     assert not examples.windows.labels[windows].any()
-    assert ORDINARY <= windows.sum() <= 4 * ORDINARY
+    assert ORDINARY <= windows.sum() <= training._ORDINARY_WINDOWS * ORDINARY
     assert (alone.line_writers != "").all()
     assert alone.vocabulary == examples.vocabulary, "terms come from the corpus, ordinary chat adds none"
 
