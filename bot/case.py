@@ -146,10 +146,13 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
 
 
 def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
-    """Fold a target's despair into the case: moderators see it, and a person warned before hears whom to call."""
+    """Fold somebody's despair into the case: moderators see it, and a person warned before hears whom to call.
+
+    Where nobody was clearly aimed at, it is that person by now.
+    """
     if case.crisis or case.ruling is Ruling.NOT_SEXTORTION:
         return case, ()
-    now = replace(case, crisis=True)
+    now = replace(case if case.targets else _with_target(case, account), crisis=True)
     return now, (*_update(case, now), *_say_whom_to_call(now, account, recipient))
 
 
@@ -252,7 +255,7 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
         seen_at=max(case.seen_at, found.at),
         crisis=case.crisis or found.crisis,
         evidence=held + new,
-        likely=case.likely or (found.likely if alerted else None),
+        likely=(found.likely if alerted else None) or case.likely,
         locale=policy.locale,
         destination=policy.alert_channel,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.case import Case, Policy, Recipient, advise, decide, despair, rule
 from bot.effects import Effect, Ruling
@@ -14,6 +14,8 @@ from classifiers.assessment import Assessment, Kind, Level
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
+
+_SOON = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,11 @@ class Guard:
             yield from self._despair(message, disclosure, policy)
 
     def _despair(self, message: Message, found: Assessment, policy: Policy) -> Iterable[Decision]:
-        """Fold despair into every case that is aimed at its author, however little else the message says."""
+        """Fold despair into every case that concerns its author, however little else the message says."""
         with self._store.transaction():
             recipient = self._store.recipient(message.author)
-            for before in self._store.cases_aimed_at(message.space, message.author):
-                if message.sent_at - before.seen_at <= policy.incident_gap:
+            for before in self._store.cases_since(message.space, message.sent_at - policy.incident_gap):
+                if _concerns(before, message):
                     case, effects = despair(before, message.author, recipient)
                     if case != before:
                         self._store.record(case, effects, self._clock().timestamp())
@@ -125,6 +127,19 @@ class Guard:
             case, effects = fold(case)
             self._store.record(case, effects, self._clock().timestamp())
         return case
+
+
+def _concerns(case: Case, message: Message) -> bool:
+    """Return whether despair belongs to a case: its target's or, without any, anybody's soon after the threat."""
+    if case.targets:
+        return any(target.account == message.author for target in case.targets)
+    return (
+        case.kind is Kind.THREAT
+        and case.level >= Level.ALERT
+        and case.about != message.author
+        and case.channel == message.channel
+        and message.sent_at - case.seen_at <= _SOON
+    )
 
 
 def one_reading(threat: Assessment, disclosure: Assessment) -> tuple[Assessment, Assessment]:

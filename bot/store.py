@@ -83,15 +83,13 @@ class Store:
         """Return the case with this id."""
         return self._one_case("id = ?", (id,))
 
-    def cases_aimed_at(self, space: str, account: Account) -> list[Case]:
-        """Return the cases of a space that have the account among their targets."""
+    def cases_since(self, space: str, since: datetime) -> list[Case]:
+        """Return the cases of a space that were seen since then, the longest silent one first."""
         rows = self._query(
-            "SELECT body FROM cases JOIN targets ON cases.id = targets.case_id"
-            " WHERE cases.space = ? AND targets.platform = ? AND targets.account = ? ORDER BY seen_at",
-            (space, account.platform, account.id),
+            "SELECT body FROM cases WHERE space = ? AND seen_at >= ? ORDER BY seen_at",
+            (space, since.astimezone(UTC).isoformat()),
         )
-        cases = [msgspec.json.decode(self._seal.open(body), type=Case) for (body,) in rows]
-        return [case for case in cases if any(target.account == account for target in case.targets)]
+        return [msgspec.json.decode(self._seal.open(body), type=Case) for (body,) in rows]
 
     def recipient(self, account: Account) -> Recipient:
         """Return what the person chose and when they were last written to."""

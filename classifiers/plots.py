@@ -21,7 +21,7 @@ _BINS = 8
 def check() -> None:
     """Raise InputError where nothing can be drawn."""
     if find_spec("matplotlib") is None:
-        raise InputError("plots need matplotlib; install Haven with its extra: haven[train]")
+        raise InputError("plots need matplotlib; install the extra: pip install -c constraints.txt -e '.[train]'")
 
 
 def draw(outcomes: Sequence[Outcome], folder: Path) -> list[Path]:

@@ -331,6 +331,8 @@ def test_a_guess_is_shown_where_nobody_is_clearly_aimed_at_and_moves_nothing_els
     assert (again.ruling, effects) == (Ruling.NOT_SEXTORTION, ())
     named, _ = decided(case, threat(Level.ALERT, hours=1))
     assert view(named).likely is None
+    better, _ = decided(case, replace(threat(Level.ALERT, target=None, hours=1), likely=SENDER))
+    assert view(better).likely == SENDER
 
 
 def test_evidence_is_bounded_by_the_markers() -> None:

@@ -159,23 +159,23 @@ def test_cases_of_others_are_not_the_case(store: Store, space: str, account: Acc
     assert store.case(space, account, kind) is None
 
 
-def test_the_cases_aimed_at_somebody_are_all_of_theirs_in_the_space_oldest_first(store: Store) -> None:
-    other_sam = Account("elsewhere", SAM.id)
-    late, early = case_about(KAYLA, "late", SAM, BEN, hours=2), case_about(BEN, "early", SAM)
-    others = [
-        case_about(KAYLA, "of another", BEN, hours=1),
-        case_about(SAM, "about them", BEN),
-        case_about(KAYLA, "in another space", SAM, space="work"),
-        case_about(KAYLA, "on another platform", other_sam),
-    ]
-    for case in (late, *others, early):
+def test_the_cases_since_a_time_are_those_of_the_space_oldest_first(store: Store) -> None:
+    late, early = case_about(KAYLA, "late", SAM, hours=2), case_about(BEN, "early", SAM)
+    for case in (late, early, case_about(KAYLA, "in another space", SAM, space="work")):
         store.record(case, [], 1.0)
-    assert store.cases_aimed_at("home", SAM) == [early, late]
-    assert store.cases_aimed_at("home", KAYLA) == []
-    store.record(replace(late, targets=late.targets[1:]), [], 2.0)
-    assert store.cases_aimed_at("home", SAM) == [early]
-    store.forget(SAM)
-    assert store.cases_aimed_at("home", SAM) == []
+    assert store.cases_since("home", early.seen_at) == [early, late]
+    assert store.cases_since("home", early.seen_at + timedelta(hours=1)) == [late]
+    assert store.cases_since("home", late.seen_at + timedelta(hours=1)) == []
+    store.forget(KAYLA)
+    assert store.cases_since("home", early.seen_at) == [early]
+
+
+def test_a_likely_target_is_forgotten_too(store: Store) -> None:
+    case = replace(case_about(KAYLA, "guess"), likely=SAM)
+    store.record(case, [], 1.0)
+    assert store.forget(SAM) == 1
+    (left,) = store.cases_since("home", case.seen_at)
+    assert (left.likely, left.evidence) == (None, ())
 
 
 def test_the_spaces_are_those_with_cases(store: Store) -> None:
