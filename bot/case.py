@@ -255,7 +255,7 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
         seen_at=max(case.seen_at, found.at),
         crisis=case.crisis or found.crisis,
         evidence=held + new,
-        likely=(found.likely if alerted else None) or case.likely,
+        likely=found.likely or case.likely,
         locale=policy.locale,
         destination=policy.alert_channel,
     )

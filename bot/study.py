@@ -96,7 +96,6 @@ def _outcomes(model: Model, conversations: Iterable[Labelled]) -> list[Outcome]:
             Outcome(
                 labelled=labelled,
                 verdict=report.verdict,
-                level=report.level,
                 scores=report.scores,
                 first_alert=report.first_alert,
                 first_advice=report.first_advice,

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from classifiers.assessment import Assessment, Kind, Level, Sensitivity
 from classifiers.classifier import Classifier
 from classifiers.conversation import Message
-from classifiers.corpus import Corpus, Labelled
+from classifiers.corpus import POSITIVE, Corpus, Labelled
 from classifiers.exchange import Conversation
 from classifiers.model import GROUPS, Model, Scale, Thresholds
 from classifiers.training import Examples, fit
@@ -21,7 +21,6 @@ from classifiers.training import Examples, fit
 HOLD_OUTS = 10
 _NONE = -99.0
 _ABOVE = 1e-4
-POSITIVE = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "victim_disclosure"}
 FALSE_ALARMS = {
     Kind.THREAT: {
         Sensitivity.LOW: (0.06, 0.015, 0.002),

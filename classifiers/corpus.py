@@ -14,6 +14,7 @@ from classifiers.errors import InputError
 from classifiers.transcript import Transcript, parse, to_messages
 
 KINDS = ("sextortion", "hard_negative", "victim_disclosure", "benign")
+POSITIVE = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "victim_disclosure"}
 _PAIR = re.compile(r"pair (\d+)")
 _BEGUN = {Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.CONTACTS_THREAT, Marker.COMPLIANCE_DEMAND}
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifiers.assessment import Kind, Level, Marker, Sensitivity
-from classifiers.corpus import KINDS, Labelled
+from classifiers.assessment import Kind, Marker, Sensitivity
+from classifiers.corpus import KINDS, POSITIVE, Labelled
 from classifiers.tables import Table
 
 VERDICTS = ("sextortion", "disclosure", "none")
@@ -31,7 +31,6 @@ class Outcome:
 
     labelled: Labelled
     verdict: str
-    level: Level
     scores: Mapping[Kind, float]
     first_alert: int | None
     first_advice: int | None
@@ -114,16 +113,8 @@ def goals(outcomes: Sequence[Outcome]) -> list[Goal]:
         Goal("hard negatives advised", "≤ 0.5%", share(one.first_advice is not None for one in negatives)),
         Goal("ordinary conversations alerted", "0", share(_alerted(ordinary))),
         Goal("crisis recognised when stated", "≥ 95%", share(one.crisis for one in stated)),
-        Goal(
-            "right sender, of the alerted",
-            "≥ 97%",
-            share(map(_right_sender, alerted)),
-        ),
-        Goal(
-            "right target, of the alerted",
-            "≥ 93%",
-            share(map(_right_target, alerted)),
-        ),
+        Goal("right sender, of the alerted", "≥ 97%", share(map(_right_sender, alerted))),
+        Goal("right target, of the alerted", "≥ 93%", share(map(_right_target, alerted))),
     ]
 
 
@@ -140,10 +131,11 @@ def tables(outcomes: Sequence[Outcome]) -> list[Table]:
 
 def obfuscation(plain: Sequence[Outcome], by_disguise: Mapping[str, Sequence[Outcome]]) -> Table:
     """Return what each disguise costs in recall."""
+    undisguised = share(_alerted(_of("sextortion", plain))).value
     rows = []
     for name, outcomes in [("none", plain), *by_disguise.items()]:
         found = share(_alerted(_of("sextortion", outcomes)))
-        lost = share(_alerted(_of("sextortion", plain))).value - found.value
+        lost = undisguised - found.value
         rows.append((name, str(found), f"{lost * 100:+.1f}", str(share(_alerted(_of("hard_negative", outcomes))))))
     return Table(
         "Disguised words",
@@ -278,12 +270,13 @@ def _timing(outcomes: Sequence[Outcome]) -> Table:
         one.verdict == "sextortion" and one.first_alert is not None and one.first_alert < at for one, at in twice
     )
     delays = [max(0, (one.first_alert or 0) - at) for one in alerted if (at := unmistakable(one.labelled)) is not None]
+    f1 = _f1(outcomes)
     rows = (
         ("alerted before the second demand, of those with two", str(early)),
         ("messages from unmistakable coercion to the alert, median", f"{np.median(delays):.0f}" if delays else "–"),
         ("messages from unmistakable coercion to the alert, mean", f"{np.mean(delays):.2f}" if delays else "–"),
-        ("F1 of sextortion", f"{_f1(outcomes):.3f}"),
-        ("latency-weighted F1", f"{_f1(outcomes) * _speed(delays):.3f}"),
+        ("F1 of sextortion", f"{f1:.3f}"),
+        ("latency-weighted F1", f"{f1 * _speed(delays):.3f}"),
     )
     return Table(
         "How early",
@@ -319,6 +312,6 @@ def _worst(outcomes: Sequence[Outcome]) -> Table:
 
 def curve(outcomes: Sequence[Outcome], kind: Kind) -> tuple[list[bool], list[float]]:
     """Return which conversations are of the kind and their scores, hard negatives and ordinary talk against them."""
-    positive = {Kind.THREAT: "sextortion", Kind.DISCLOSURE: "victim_disclosure"}[kind]
+    positive = POSITIVE[kind]
     chosen = [one for one in outcomes if one.labelled.kind in (positive, "hard_negative", "benign")]
     return [one.labelled.kind == positive for one in chosen], [one.scores[kind] for one in chosen]

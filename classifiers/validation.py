@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from classifiers.assessment import CLEAR, Kind, Level, Sensitivity
-from classifiers.calibration import POSITIVE, HeldOut, calibrated, peaks
-from classifiers.corpus import KINDS, Corpus
+from classifiers.calibration import HeldOut, calibrated, peaks
+from classifiers.corpus import KINDS, POSITIVE, Corpus
 from classifiers.model import MARKERS, Model
 from classifiers.tables import Table
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from classifiers.assessment import Kind, Level, Marker
+from classifiers.assessment import Kind, Marker
 from classifiers.conversation import Account
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.disguises import DISGUISES, disguised
@@ -55,7 +55,6 @@ def outcome(of: Labelled, verdict: str = "none", first_alert: int | None = None,
     known: dict[str, object] = {
         "labelled": of,
         "verdict": verdict,
-        "level": Level.ALERT if verdict != "none" else Level.NONE,
         "scores": {Kind.THREAT: 0.75, Kind.DISCLOSURE: 0.25},
         "first_alert": first_alert,
         "first_advice": None,

@@ -14,9 +14,9 @@ import pytest
 from byhand import Meaning, adding_model
 
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
-from classifiers.calibration import FALSE_ALARMS, POSITIVE, HeldOut, Peak, calibrated, held_out, loudest, peaks
+from classifiers.calibration import FALSE_ALARMS, HeldOut, Peak, calibrated, held_out, loudest, peaks
 from classifiers.conversation import Account, Message
-from classifiers.corpus import Labelled, load_corpus
+from classifiers.corpus import POSITIVE, Labelled, load_corpus
 from classifiers.model import GROUPS, MARKERS, Model, Thresholds
 from classifiers.ordinary import false_alerts
 from classifiers.tables import Table
