@@ -7,22 +7,25 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from bot.case import Policy
 from bot.config import Config
 from bot.effects import Platform
 from bot.guard import Guard
+from bot.inbox import Inbox
 from bot.memory import Memory
-from bot.outbox import Outbox, to_its_end
+from bot.moderation import Moderation
+from bot.outbox import Outbox
+from bot.parts import Parts
+from bot.people import People
+from bot.policies import Policies
+from bot.records import AUDIT_DAYS, Records
 from bot.sealing import Seal, load_seal
 from bot.store import Store
 from classifiers.artefact import bundled, load
@@ -30,18 +33,7 @@ from classifiers.classifier import Classifier
 
 log = logging.getLogger(__name__)
 _PURGE_EVERY = timedelta(hours=6)
-_POLICIES = 10_000
 _LINES_AHEAD = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Haven:
-    """The parts, joined."""
-
-    store: Store
-    guard: Guard
-    outbox: Outbox
-    policy_of: Callable[[str], Policy]
 
 
 def now() -> datetime:
@@ -56,13 +48,27 @@ def composed(
     platforms: Sequence[Platform],
     classifier: Classifier,
     clock: Callable[[], datetime] = now,
-) -> Iterator[Haven]:
-    """Join the parts and close the store at the end."""
-    policy_of = lru_cache(maxsize=_POLICIES)(config.policy_of)
+    *,
+    needs_channel: bool = False,
+) -> Iterator[Parts]:
+    """Join the parts and close the store at the end; with `needs_channel`, spaces without one are only observed."""
+    records = Records(store)
+    policies = Policies(config, records, needs_channel=needs_channel)
     memory = Memory(config.memory.max_conversations, timedelta(hours=config.memory.max_age_hours))
-    guard = Guard(classifier, memory, store, policy_of, clock)
+    guard = Guard(classifier, memory, store, policies.of, clock)
+    outbox = Outbox(store, platforms, clock)
     try:
-        yield Haven(store, guard, Outbox(store, platforms, clock), policy_of)
+        yield Parts(
+            store=store,
+            records=records,
+            policies=policies,
+            guard=guard,
+            inbox=Inbox(guard, outbox),
+            outbox=outbox,
+            people=People(classifier, store, guard, policies, clock),
+            moderation=Moderation(store, records, clock),
+            clock=clock,
+        )
     finally:
         store.close()
 
@@ -89,10 +95,11 @@ def open_classifier(config: Config, folder: Path) -> Classifier:
     return Classifier(model)
 
 
-async def serve(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], None]) -> None:
-    """Deliver in the background while `take` handles each line; end with the lines, or on a signal.
+async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) -> None:
+    """Read and deliver until every reader has ended or a signal comes.
 
-    What was recorded is delivered before it returns, or stays recorded for the next start.
+    What was read is decided on and what was recorded is delivered before it returns, or stays recorded for the
+    next start.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -102,17 +109,19 @@ async def serve(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], N
     try:
         async with asyncio.TaskGroup() as group:
             background = [
-                group.create_task(haven.outbox.run()),
-                group.create_task(_purge(haven)),
+                group.create_task(work) for work in (parts.outbox.run(), parts.inbox.run(), _purge(parts), *readers)
             ]
-            reading = group.create_task(_read(haven, lines, take))
+            reading = group.create_task(asyncio.wait(background[-len(readers) :]))
             stop = group.create_task(stopping.wait())
             await asyncio.wait((reading, stop), return_when=asyncio.FIRST_COMPLETED)
+            if stopping.is_set():
+                log.info("stopping: what was read is decided on and delivered first")
             for task in (*background, reading, stop):
                 task.cancel()
     except BaseExceptionGroup as failures:
         raise _first(failures) from failures
-    await haven.outbox.drain()
+    await parts.inbox.drain()
+    await parts.outbox.drain()
 
 
 async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
@@ -130,23 +139,18 @@ async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
         yield line
 
 
-async def _read(haven: Haven, lines: AsyncIterator[str], take: Callable[[str], None]) -> None:
-    async for line in lines:
-        await to_its_end(asyncio.to_thread(take, line))
-        haven.outbox.wake()
-
-
 def _first(failure: BaseException) -> BaseException:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return failure
 
 
-async def _purge(haven: Haven) -> None:
-    """Erase cases past the retention of their space, at the start and every six hours."""
+async def _purge(parts: Parts) -> None:
+    """Erase cases past the retention of their space, and old audit lines, at the start and every six hours."""
     while True:
-        for space in await asyncio.to_thread(haven.store.spaces):
-            before = now() - haven.policy_of(space).retention
-            if erased := await asyncio.to_thread(haven.store.purge, space, before):
+        for space in await asyncio.to_thread(parts.store.spaces):
+            before = now() - parts.policies.of(space).retention
+            if erased := await asyncio.to_thread(parts.store.purge, space, before):
                 log.info("erased %d cases past their retention", erased)
+        await asyncio.to_thread(parts.records.purge, (now() - timedelta(days=AUDIT_DAYS)).timestamp())
         await asyncio.sleep(_PURGE_EVERY.total_seconds())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from datetime import datetime
 from hashlib import blake2b
 from typing import assert_never
 
 from bot.effects import (
+    Act,
     Advice,
     AdviseTarget,
     Alert,
@@ -16,54 +16,14 @@ from bot.effects import (
     Delivery,
     Effect,
     Outcome,
+    PageModerators,
     Ruling,
     Target,
     UpdateAlert,
 )
-from classifiers.assessment import CLEAR, Assessment, Evidence, Kind, Level, Sensitivity
+from bot.policy import AdviceBy, Mode, Policy, Recipient
+from classifiers.assessment import CLEAR, Assessment, Evidence, Kind, Level
 from classifiers.conversation import Account
-
-
-class Mode(IntEnum):
-    """How far a space lets Haven go: only record, also tell moderators, also write to targets."""
-
-    OBSERVE = 0
-    ALERT = 1
-    ADVISE = 2
-
-
-class AdviceBy(StrEnum):
-    """Who sets off the private warning in a space."""
-
-    AUTOMATIC = "automatic"
-    MODERATOR = "moderator"
-    OPTED_IN = "opted-in"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What one space wants of Haven.
-
-    `cooldown` is the shortest time between two warnings to one person; a case that was quiet for
-    `incident_gap` is over, and what follows is a new one.
-    """
-
-    mode: Mode = Mode.ADVISE
-    sensitivity: Sensitivity = Sensitivity.NORMAL
-    advice_by: AdviceBy = AdviceBy.AUTOMATIC
-    locale: str = "en-GB"
-    alert_channel: str | None = None
-    cooldown: timedelta = timedelta(days=1)
-    incident_gap: timedelta = timedelta(days=7)
-    retention: timedelta = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """What a person chose about private warnings (None: nothing yet) and when they last got one."""
-
-    opted_in: bool | None = None
-    advised_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +39,9 @@ class Case:
 
     `about` is the sender of a threat, or the person who disclosed one; `evidence` holds the first
     sight of each marker, so it is bounded. `likely` is a guess at whom a threat is aimed at, for moderators
-    where there is no target. `opened_at` and `seen_at` are the times of messages.
+    where there is no target. `opened_at` and `seen_at` are the times of messages. `acts` is what moderators did,
+    each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
+    that the space wants called, and `paged` whether it was.
     """
 
     id: str
@@ -92,13 +54,17 @@ class Case:
     opened_at: datetime
     seen_at: datetime
     locale: str
-    destination: str | None = None
     crisis: bool = False
     targets: tuple[Target, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     post: Post | None = None
     ruling: Ruling | None = None
     likely: Account | None = None
+    acts: tuple[Act, ...] = ()
+    reported: bool = False
+    accused: Account | None = None
+    page: str | None = None
+    paged: bool = False
 
 
 def decide(
@@ -122,24 +88,28 @@ def decide(
     if now.post is None and policy.mode >= Mode.ALERT and now.level >= Level.ALERT:
         now = replace(now, post=Post())
         return now, (AlertModerators(view(now)), *advice)
-    return now, (*_update(before, now), *advice)
+    return shown(before, now, advice)
 
 
 def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a settled delivery into the case; a refused warning, say, is shown to the moderators."""
     match effect:
         case AdviseTarget(target=account):
-            now = _with_advice(case, account, _ADVICE_AFTER[delivery.outcome])
-            return now, _update(case, now)
-        case AlertModerators(alert=shown):
+            waits = any(t.account == account and t.advice in (Advice.PENDING, Advice.HELD) for t in case.targets)
+            return shown(case, with_advice(case, account, _ADVICE_AFTER[delivery.outcome])) if waits else (case, ())
+        case AlertModerators(alert=alert):
             if delivery.outcome is not Outcome.DELIVERED or delivery.reference is None:
                 return replace(case, post=None), ()
-            now = replace(case, post=Post(delivery.reference))
-            follow_up = () if shown == view(now) else (UpdateAlert(view(now), delivery.reference),)
-            return now, follow_up
+            now = replace(case, post=Post(delivery.reference), paged=case.paged or alert.page is not None)
+            now, page = _page(now)
+            follow_up = () if alert == view(now) else (UpdateAlert(view(now), delivery.reference),)
+            return now, (*follow_up, *page)
         case UpdateAlert(reference=reference):
             if delivery.outcome is Outcome.GONE and case.post == Post(reference):
-                return replace(case, post=Post()), (AlertModerators(view(case)),)
+                alert = replace(view(case), page=None) if case.paged else view(case)
+                return replace(case, post=Post()), (AlertModerators(alert),)
+            return case, ()
+        case PageModerators():
             return case, ()
         case _:
             assert_never(effect)
@@ -152,38 +122,8 @@ def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, t
     """
     if case.crisis or case.ruling is Ruling.NOT_SEXTORTION:
         return case, ()
-    now = replace(case if case.targets else _with_target(case, account), crisis=True)
-    return now, (*_update(case, now), *_say_whom_to_call(now, account, recipient))
-
-
-def withheld(case: Case, effect: Effect, recipient: Recipient) -> Outcome | None:
-    """Return why a recorded warning is not to be sent any more, None while it is."""
-    if isinstance(effect, AdviseTarget):
-        if recipient.opted_in is False:
-            return Outcome.DECLINED
-        if case.ruling is Ruling.NOT_SEXTORTION:
-            return Outcome.WITHDRAWN
-    return None
-
-
-def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
-    """Fold a moderator's judgement into the case and show it on the alert."""
-    now = replace(case, ruling=ruling)
-    return now, _update(case, now)
-
-
-def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
-    """Fold a moderator's wish to warn one target into the case; a choice of that person stands above it."""
-    if account != case.about:
-        case = _with_target(case, account)  # whom Haven could not name, a moderator may
-    held = {target.account: target.advice for target in case.targets}
-    if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
-        return case, ()
-    if recipient.opted_in is False:
-        now = _with_advice(case, account, Advice.DECLINED)
-        return now, _update(case, now)
-    now = _with_advice(case, account, Advice.PENDING)
-    return now, (*_update(case, now), _warning(now, account))
+    now = replace(case if case.targets else with_target(case, account), crisis=True)
+    return shown(case, now, _say_whom_to_call(now, account, recipient))
 
 
 def view(case: Case) -> Alert:
@@ -191,7 +131,6 @@ def view(case: Case) -> Alert:
     return Alert(
         case=case.id,
         space=case.space,
-        destination=case.destination,
         locale=case.locale,
         kind=case.kind,
         level=case.level,
@@ -203,7 +142,51 @@ def view(case: Case) -> Alert:
         crisis=case.crisis,
         ruling=case.ruling,
         likely=None if case.targets else case.likely,
+        acts=case.acts,
+        reported=case.reported,
+        accused=case.accused,
+        page=case.page if case.crisis or case.level is Level.ADVISE else None,
     )
+
+
+def new_id(space: str, kind: Kind, about: Account, origin: str) -> str:
+    """Return the id of a case: ten hexadecimal digits that the same message always leads to."""
+    name = "\0".join((space, kind, about.platform, about.id, origin))
+    return blake2b(name.encode(), digest_size=5).hexdigest()
+
+
+def shown(before: Case | None, now: Case, others: tuple[Effect, ...] = ()) -> tuple[Case, tuple[Effect, ...]]:
+    """Return the case with the edit of the alert that the moderators have, if it says something new, and the others."""
+    if before is None or now.post is None or now.post.reference is None or view(before) == view(now):
+        return now, others
+    reference = now.post.reference
+    now, page = _page(now)
+    return now, (UpdateAlert(view(now), reference), *page, *others)
+
+
+def warning(case: Case, account: Account) -> AdviseTarget:
+    """Return the private warning to one target."""
+    return AdviseTarget(
+        case=case.id,
+        space=case.space,
+        target=account,
+        kind=case.kind,
+        locale=case.locale,
+        crisis=case.crisis,
+    )
+
+
+def with_target(case: Case, account: Account) -> Case:
+    """Return the case with the account among its targets."""
+    if any(target.account == account for target in case.targets):
+        return case
+    return replace(case, targets=(*case.targets, Target(account, Advice.UNSURE)))
+
+
+def with_advice(case: Case, account: Account, advice: Advice) -> Case:
+    """Return the case with what became of the warning to one target."""
+    targets = tuple(replace(target, advice=advice) if target.account == account else target for target in case.targets)
+    return replace(case, targets=targets)
 
 
 _ADVICE_AFTER = {
@@ -214,9 +197,11 @@ _ADVICE_AFTER = {
     Outcome.WITHDRAWN: Advice.UNSURE,
     Outcome.GONE: Advice.FAILED,
     Outcome.FAILED: Advice.FAILED,
+    Outcome.HELD: Advice.HELD,
     Outcome.RETRY: Advice.PENDING,
 }
 _BEARING = 2  # markers that an alert shows where none is clear
+_ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
@@ -224,9 +209,8 @@ def _open(found: Assessment) -> Case:
     about = found.sender or found.target
     if about is None:
         raise ValueError("an assessment above level none names its sender or its target")
-    name = "\0".join((found.space, found.kind, about.platform, about.id, found.message_id))
     return Case(
-        id=blake2b(name.encode(), digest_size=5).hexdigest(),
+        id=new_id(found.space, found.kind, about, found.message_id),
         space=found.space,
         channel=found.channel,
         message_id=found.message_id,
@@ -242,13 +226,13 @@ def _open(found: Assessment) -> Case:
 def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
     alerted = found.level >= Level.ALERT
     explained = {evidence.marker for evidence in found.evidence if evidence.carried}
-    held = tuple(e for e in case.evidence if e.carried or e.marker not in explained)
+    held = tuple(e for e in case.evidence if e.carried or not e.message_id or e.marker not in explained)
     markers = {evidence.marker for evidence in held}
     new = tuple(e for e in found.evidence if e.marker not in markers and e.probability >= CLEAR)
     if alerted and not (held or new):
         new = found.evidence[:_BEARING]
     if found.target and alerted:
-        case = _with_target(case, found.target)
+        case = with_target(case, found.target)
     return replace(
         case,
         level=max(case.level, found.level),
@@ -257,7 +241,7 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
         evidence=held + new,
         likely=found.likely or case.likely,
         locale=policy.locale,
-        destination=policy.alert_channel,
+        page=policy.page,
     )
 
 
@@ -278,41 +262,19 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
         advice = Advice.RECENT
     else:
         advice = Advice.PENDING
-    case = _with_advice(case, found.target, advice)
-    return case, (_warning(case, found.target),) if advice is Advice.PENDING else ()
+    case = with_advice(case, found.target, advice)
+    return case, (warning(case, found.target),) if advice is Advice.PENDING else ()
 
 
 def _say_whom_to_call(case: Case, account: Account, recipient: Recipient) -> tuple[Effect, ...]:
     """Write once more to somebody who was warned before despair showed; it shows once in a case."""
-    warned = any(t.account == account and t.advice in (Advice.PENDING, Advice.DELIVERED) for t in case.targets)
-    return (_warning(case, account),) if warned and recipient.opted_in is not False else ()
+    warned = any(t.account == account and t.advice in _ON_ITS_WAY for t in case.targets)
+    return (warning(case, account),) if warned and recipient.opted_in is not False else ()
 
 
-def _warning(case: Case, account: Account) -> AdviseTarget:
-    return AdviseTarget(
-        case=case.id,
-        space=case.space,
-        target=account,
-        kind=case.kind,
-        locale=case.locale,
-        crisis=case.crisis,
-    )
-
-
-def _with_target(case: Case, account: Account) -> Case:
-    """Return the case with the account among its targets."""
-    if any(target.account == account for target in case.targets):
-        return case
-    return replace(case, targets=(*case.targets, Target(account, Advice.UNSURE)))
-
-
-def _with_advice(case: Case, account: Account, advice: Advice) -> Case:
-    targets = tuple(replace(target, advice=advice) if target.account == account else target for target in case.targets)
-    return replace(case, targets=targets)
-
-
-def _update(before: Case | None, now: Case) -> tuple[Effect, ...]:
-    """Edit the alert that the moderators have, if it has something new to say."""
-    if before is None or now.post is None or now.post.reference is None or view(before) == view(now):
-        return ()
-    return (UpdateAlert(view(now), now.post.reference),)
+def _page(case: Case) -> tuple[Case, tuple[Effect, ...]]:
+    """Call the role of the space to an alert that it was not called to when that was posted; once in a case."""
+    role = view(case).page
+    if role is None or case.paged or case.post is None or case.post.reference is None:
+        return case, ()
+    return replace(case, paged=True), (PageModerators(case.id, case.space, role, case.post.reference),)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
-from bot.sealing import KEY_VARIABLE
+from bot.platforms.console import visible
+from bot.policies import Policies
+from bot.records import Records
+from bot.sealing import KEY_VARIABLE, one_time_seal
+from bot.store import Store
 from classifiers.artefact import load
 
 
@@ -35,3 +40,28 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     store = open_store(config, folder, environment)
     yield f"database: {database}, cases in {len(store.spaces())} spaces"
     store.close()
+
+
+def on_discord(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """Return a line for each thing looked at on Discord and whether it is in order; without a token, none."""
+    config, folder = load_config(config_file)
+    held = token("discord", config.discord, folder, environment)
+    if not held:
+        return []
+    from bot.platforms.discord_bot.by_http import findings  # a second to import
+
+    there = (folder / config.store.database).exists()
+    store = open_store(config, folder, environment) if there else Store(None, one_time_seal())
+    records = Records(store)
+    policies = Policies(config, records, needs_channel=True)
+
+    async def look() -> list[tuple[str, bool]]:
+        return [
+            (visible(f"{where}: {'' if found.fine else 'to mend: '}{found.text}"), found.fine)
+            async for where, found in findings(config.discord, held, policies, records)
+        ]
+
+    try:
+        return asyncio.run(look())
+    finally:
+        store.close()

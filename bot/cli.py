@@ -1,4 +1,4 @@
-"""The command line: `haven demo | try | scan | run | advice | config | forget | train | evaluate`."""
+"""The command line: `haven demo | try | scan | run | doctor | advice | config | forget | verify | train | evaluate`."""
 
 from __future__ import annotations
 
@@ -89,6 +89,21 @@ def run(config_file: Path | None) -> None:
 
 
 @main.command()
+@_config
+def doctor(config_file: Path | None) -> None:
+    """Check as "config check" does, then look at Haven on Discord and in each server, and say what is to mend."""
+    from bot.checks import checks, on_discord
+
+    for line in checks(config_file, os.environ):
+        click.echo(line)
+    found = on_discord(config_file, os.environ)
+    for line, _ in found:
+        click.echo(line)
+    if not all(fine for _, fine in found):
+        sys.exit(1)
+
+
+@main.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
 @click.option("--format", "format", type=click.Choice(_FORMATS), default="auto", show_default=True)
 @click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), help="Default: as in the settings, else normal.")
@@ -159,7 +174,7 @@ def example() -> None:
 @_config
 def forget(platform: str, account: str, config_file: Path | None) -> None:
     """Erase everything about an account (a platform's name and the account's id) from the database."""
-    from bot.app import open_store
+    from bot.app import now, open_store
     from bot.config import load_config
     from classifiers.conversation import Account
 
@@ -167,9 +182,25 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
     if not (folder / settings.store.database).exists():
         raise InputError(f"{folder / settings.store.database}: there is no database")
     store = open_store(settings, folder, os.environ)
-    erased = store.forget(Account(_printable(platform), _printable(account)))
+    erased = store.forget(Account(_printable(platform), _printable(account)), now().timestamp())
     store.close()
     click.echo(f"erased; cases about this account or aimed at it: {erased}")
+
+
+@main.command()
+@click.argument("file", type=_PATH)
+@_config
+def verify(file: Path, config_file: Path | None) -> None:
+    """Say whether a file of /evidence is unchanged and was sealed with this Haven's key."""
+    from bot.app import open_seal
+    from bot.config import load_config
+    from bot.evidence import trouble
+    from bot.platforms.console import visible
+
+    settings, folder = load_config(config_file)
+    if wrong := trouble(file.read_bytes(), open_seal(settings, folder, os.environ, create=False)):
+        raise InputError(f"{file}: {wrong}")
+    click.echo(visible(f"{file}: unchanged, and sealed with this Haven's key"))
 
 
 _CARD = click.Path(dir_okay=False, readable=False, path_type=Path)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from bot.case import AdviceBy, Mode, Policy
+from bot.policy import AdviceBy, Mode, Policy
 from bot.sealing import read_secret
 from classifiers.assessment import Sensitivity
 from classifiers.errors import InputError
@@ -50,13 +50,15 @@ class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a space wants; see `bot.case.Policy`."""
+    """What a space wants; see `bot.policy.Policy`."""
 
     mode: Literal["observe", "alert", "advise"] = "advise"
     sensitivity: Literal["low", "normal", "high"] = "normal"
     advice_by: Literal["automatic", "moderator", "opted-in"] = "automatic"
     locale: Literal["en-GB"] = "en-GB"
     alert_channel: str = ""
+    page_role: str = ""
+    skip_channels: tuple[str, ...] = ()
     cooldown_hours: _Hours = 24
     incident_gap_days: _Days = 7
     retention_days: Annotated[int, Meta(ge=1, le=90)] = 30
@@ -69,6 +71,8 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
             advice_by=AdviceBy(self.advice_by),
             locale=self.locale,
             alert_channel=self.alert_channel or None,
+            page=self.page_role or None,
+            skipped=self.skip_channels,
             cooldown=timedelta(hours=self.cooldown_hours),
             incident_gap=timedelta(days=self.incident_gap_days),
             retention=timedelta(days=self.retention_days),
@@ -87,6 +91,15 @@ class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
     token_file: _Path = ""
 
 
+class DiscordSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True):
+    """How Haven is on Discord; empty addresses mean Discord's own."""
+
+    read_messages: bool = True
+    warnings_a_day: Annotated[int, Meta(ge=0, le=1000)] = 50
+    api_url: Annotated[str, Meta(pattern=r"^(https?://.+)?$")] = ""
+    gateway_url: Annotated[str, Meta(pattern=r"^(wss?://.+)?$")] = ""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; `spaces` overrides `policy` for single servers or groups, by their id."""
 
@@ -95,16 +108,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelSettings = ModelSettings()
     policy: PolicySettings = PolicySettings()
     spaces: dict[str, Any] = {}
-    discord: PlatformSettings = PlatformSettings()
+    discord: DiscordSettings = DiscordSettings()
     telegram: PlatformSettings = PlatformSettings()
     log: LogSettings = LogSettings()
 
-    def policy_of(self, space: str) -> Policy:
-        """Return the policy of a space."""
-        own = self.spaces.get(space)
-        if own is None:
+    def policy_of(self, space: str, chosen: Mapping[str, Any] | None = None) -> Policy:
+        """Return the policy of a space: that of all, what the file says of the space, what its moderators chose."""
+        own = self.spaces.get(space, {})
+        if not own and not chosen:
             return self.policy.policy()
-        return msgspec.convert(msgspec.to_builtins(self.policy) | own, PolicySettings).policy()
+        return msgspec.convert(msgspec.to_builtins(self.policy) | own | (chosen or {}), PolicySettings).policy()
 
 
 TOKEN_VARIABLES = {"discord": "HAVEN_DISCORD_TOKEN", "telegram": "HAVEN_TELEGRAM_TOKEN"}
@@ -143,6 +156,11 @@ def token(platform: str, settings: PlatformSettings, folder: Path, environment: 
     if value := environment.get(TOKEN_VARIABLES[platform]):
         return value
     return read_secret(folder / settings.token_file) if settings.token_file else None
+
+
+def check_choice(chosen: Mapping[str, Any], space: str) -> None:
+    """Check keys of the policy that a space wants to set itself; InputError says which is wrong and what is allowed."""
+    _convert(dict(chosen), PolicySettings, f"settings of {space}", "")
 
 
 def _convert(raw: object, type: type[_Struct], file: str, prefix: str) -> _Struct:

@@ -38,18 +38,18 @@ def play(pace: float, database: Path | None, console: Console | None = None) -> 
 
 async def _play(told: Story, config: Config, pace: float, console: Console) -> None:
     store = open_store(config, Path(), {})
-    with composed(config, store, [ConsolePlatform(console)], open_classifier(config, Path())) as haven:
+    with composed(config, store, [ConsolePlatform(console)], open_classifier(config, Path())) as parts:
         console.print(Text(told.about, style="bold"))
         console.print(Text("Green frames are private messages, yellow ones are for the moderators.\n", style="dim"))
         if store.next_due(NAME) is not None:
             console.print(Rule("left over from before, delivered now", style="dim"))
-            await haven.outbox.drain()
+            await parts.outbox.drain()
         delivered = 0
         for message in messages_of(told, NAME, SPACE):
             console.print(_spoken(message))
-            decisions = await asyncio.to_thread(haven.guard.receive, [message])
+            decisions = await asyncio.to_thread(parts.guard.receive, [message])
             delivered += sum(len(decision.effects) for decision in decisions)
-            await haven.outbox.drain()
+            await parts.outbox.drain()
             await asyncio.sleep(pace)
         console.print(Rule(style="dim"))
         console.print(

@@ -17,7 +17,9 @@ class Advice(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"  # the person accepts no private messages
     UNREACHABLE = "unreachable"  # the platform gives no way to write to this person
+    HELD = "held"  # the platform makes Haven wait before it writes to more people
     FAILED = "failed"  # the platform did not take it in time
+    DISPUTED = "disputed"  # the person was warned and says that it was not about them
     DECLINED = "declined"  # the person asked not to be written to
     RECENT = "recent"  # the person was written to within the cool-down
     WAITING = "waiting"  # a moderator has to press, or the person has not opted in
@@ -29,6 +31,19 @@ class Ruling(StrEnum):
 
     CONFIRMED = "confirmed"
     NOT_SEXTORTION = "not_sextortion"
+
+
+class Act(StrEnum):
+    """What a moderator did about a case, as the alert and the audit trail name it."""
+
+    CONFIRMED = "confirmed"
+    NOT_SEXTORTION = "not_sextortion"
+    ADVISED = "advised"
+    TIMED_OUT = "timed_out"
+    BANNED = "banned"
+    DELETED_MESSAGES = "deleted_messages"
+    NOTED = "noted"
+    TOOK_EVIDENCE = "took_evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +58,13 @@ class Target:
 class Alert:
     """What the moderators of a space see of one case; it changes only when it has something new to say.
 
-    `destination` is where the moderators read, None for the platform's default; `channel` and
-    `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen.
+    `channel` and `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen;
+    a member who asked the moderators for help (`reported`) may have `accused` somebody. `page` is the role to
+    call where it cannot wait.
     """
 
     case: str
     space: str
-    destination: str | None
     locale: str
     kind: Kind
     level: Level
@@ -61,6 +76,10 @@ class Alert:
     crisis: bool
     ruling: Ruling | None
     likely: Account | None = None
+    acts: tuple[Act, ...] = ()
+    reported: bool = False
+    accused: Account | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,17 @@ class UpdateAlert:
     reference: str
 
 
-Effect = AdviseTarget | AlertModerators | UpdateAlert
+@dataclass(frozen=True, slots=True)
+class PageModerators:
+    """Call a role to the alert that `reference` names, because it has become one that cannot wait."""
+
+    case: str
+    space: str
+    role: str
+    reference: str
+
+
+Effect = AdviseTarget | AlertModerators | UpdateAlert | PageModerators
 
 
 class Outcome(StrEnum):
@@ -103,6 +132,7 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"  # the case has been ruled out since
     GONE = "gone"  # the alert to edit no longer exists
     FAILED = "failed"
+    HELD = "held"  # the platform makes Haven wait; tried again, and moderators are told
     RETRY = "retry"
 
 
@@ -110,7 +140,7 @@ class Outcome(StrEnum):
 class Delivery:
     """The outcome of one attempt: the platform's id of what was posted, and a detail free of message text.
 
-    `retry_after` is in seconds and only read when the outcome is RETRY.
+    `retry_after` is in seconds and only read when the outcome is HELD or RETRY.
     """
 
     outcome: Outcome
@@ -124,6 +154,14 @@ class Platform(Protocol):
 
     name: str
 
-    async def perform(self, effect: Effect) -> Delivery:
-        """Do it once and say how it ended; an exception counts as RETRY."""
+    async def ready(self) -> None:
+        """Return once effects can be performed."""
+        ...
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
+        """Do it once and say how it ended; an exception counts as RETRY.
+
+        `key` (at most 25 characters) is the same for every attempt at one effect, so that a platform that knows
+        idempotency keys does not do it twice.
+        """
         ...

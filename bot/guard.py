@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from threading import Lock
 
-from bot.case import Case, Policy, Recipient, advise, decide, despair, rule
+from bot.case import Case, decide, despair
 from bot.effects import Effect, Ruling
 from bot.memory import Memory
+from bot.policy import Policy, Recipient
 from bot.store import Store
 from classifiers.assessment import Assessment, Kind, Level
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
-from classifiers.errors import InputError
 
 _SOON = timedelta(hours=1)
 
@@ -28,7 +29,7 @@ class Decision:
 
 
 class Guard:
-    """Turns messages and moderators' acts into recorded effects; somebody else performs them."""
+    """Turns messages into recorded effects; somebody else performs them. It may be called from any thread."""
 
     def __init__(
         self,
@@ -43,31 +44,21 @@ class Guard:
         self._store = store
         self._policy_of = policy_of
         self._clock = clock
+        self._lock = Lock()
 
     def receive(self, messages: Iterable[Message]) -> list[Decision]:
         """Read messages (or edits, which carry a known id) in order; return what each reading led to."""
-        return [decision for message in messages for decision in self._receive(message)]
+        with self._lock:
+            return [decision for message in messages for decision in self._receive(message)]
 
-    def rule(self, case_id: str, ruling: Ruling) -> Case:
-        """Record a moderator's judgement; InputError when there is no such case."""
-        return self._act(case_id, lambda case: rule(case, ruling))
+    def forget(self, account: Account, *, own: bool = False) -> int:
+        """Erase everything about an account, here and in the database; return how many cases lost content.
 
-    def advise(self, case_id: str, account: Account) -> Case:
-        """Record a moderator's wish that the target be warned; InputError when there is nothing to send."""
-
-        def fold(case: Case) -> tuple[Case, tuple[Effect, ...]]:
-            now, effects = advise(case, account, self._store.recipient(account))
-            if now == case:
-                held = {target.account: target.advice for target in case.targets}
-                raise InputError(f"nothing to send to {account.id!r}: {held.get(account, 'not a target of this case')}")
-            return now, effects
-
-        return self._act(case_id, fold)
-
-    def forget(self, account: Account) -> int:
-        """Erase everything about an account, here and in the database; return how many cases lost content."""
-        self._memory.forget(account)
-        return self._store.forget(account)
+        With `own` the account itself asked; cases in which it threatens somebody then stay.
+        """
+        with self._lock:
+            self._memory.forget(account)
+        return self._store.forget(account, self._clock().timestamp(), own=own)
 
     def _receive(self, message: Message) -> Iterable[Decision]:
         policy = self._policy_of(message.space)
@@ -118,15 +109,6 @@ class Guard:
             return found
         highest = Level.NOTICE if found.kind is Kind.DISCLOSURE else Level.ALERT
         return replace(found, level=min(found.level, highest))
-
-    def _act(self, case_id: str, fold: Callable[[Case], tuple[Case, tuple[Effect, ...]]]) -> Case:
-        with self._store.transaction():
-            case = self._store.case_of(case_id)
-            if case is None:
-                raise InputError(f"there is no case {case_id!r}")
-            case, effects = fold(case)
-            self._store.record(case, effects, self._clock().timestamp())
-        return case
 
 
 def _concerns(case: Case, message: Message) -> bool:

@@ -33,6 +33,11 @@ class Memory:
         for conversation in self._conversations.values():
             conversation.forget(account)
 
+    def drop(self, channel: str) -> None:
+        """Drop every conversation of a channel."""
+        for key in [key for key in self._conversations if key[1] == channel]:
+            del self._conversations[key]
+
     def __len__(self) -> int:
         return len(self._conversations)
 

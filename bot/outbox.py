@@ -6,29 +6,38 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from bot.case import after, withheld
+from bot.case import after
 from bot.effects import AdviseTarget, Delivery, Outcome, Platform
+from bot.rulings import withheld
 from bot.store import Row, Store
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+WORKERS = 4  # per platform
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
 MOST_ATTEMPTS = 100  # about a day, at the longest wait
 _ATTEMPT_SECONDS = 30.0
+_READY_SECONDS = 1.0
 
 
 class Outbox:
-    """One worker per platform; each takes the effect that is due, performs it once and settles it."""
+    """A few workers per platform; each takes the effect that is due, performs it once and settles it.
+
+    Effects of one case are performed one after the other, so a person who cannot be reached delays no other case.
+    """
 
     def __init__(self, store: Store, platforms: Sequence[Platform], clock: Callable[[], datetime]) -> None:
         self._store = store
         self._platforms = platforms
         self._clock = clock
         self._news = {platform.name: asyncio.Event() for platform in platforms}
+        self._busy: set[str] = set()
+        self._turn = asyncio.Lock()
 
     def wake(self) -> None:
         """Say that something was recorded."""
@@ -39,21 +48,28 @@ class Outbox:
         """Deliver until cancelled."""
         async with asyncio.TaskGroup() as group:
             for platform in self._platforms:
-                group.create_task(self._serve(platform))
+                for _ in range(WORKERS):
+                    group.create_task(self._serve(platform))
 
     async def drain(self) -> None:
-        """Deliver all that is due now, and what follows from it."""
+        """Deliver all that is due now, and what follows from it, on the platforms that can be reached."""
         for platform in self._platforms:
+            try:
+                async with asyncio.timeout(_READY_SECONDS):
+                    await platform.ready()
+            except TimeoutError:
+                continue
             while await self._deliver_next(platform):
                 pass
 
     async def _serve(self, platform: Platform) -> None:
         news = self._news[platform.name]
         while True:
+            await platform.ready()
             news.clear()
             if await to_its_end(self._deliver_next(platform)):
                 continue
-            due = await asyncio.to_thread(self._store.next_due, platform.name)
+            due = await asyncio.to_thread(self._store.next_due, platform.name, tuple(self._busy))
             wait = None if due is None else max(0.0, due - self._now())
             try:
                 async with asyncio.timeout(wait):
@@ -62,11 +78,16 @@ class Outbox:
                 continue
 
     async def _deliver_next(self, platform: Platform) -> bool:
-        row = await asyncio.to_thread(self._store.begin, platform.name, self._now())
-        if row is None:
-            return False
-        delivery = await asyncio.to_thread(self._withheld, row) or await self._attempt(platform, row)
-        await asyncio.to_thread(self._finish, row, delivery)
+        async with self._turn:
+            row = await asyncio.to_thread(self._store.begin, platform.name, self._now(), tuple(self._busy))
+            if row is None:
+                return False
+            self._busy.add(row.case)
+        try:
+            delivery = await asyncio.to_thread(self._withheld, row) or await self._attempt(platform, row)
+            await asyncio.to_thread(self._finish, row, delivery)
+        finally:
+            self._busy.discard(row.case)
         return True
 
     def _withheld(self, row: Row) -> Delivery | None:
@@ -79,7 +100,7 @@ class Outbox:
     async def _attempt(self, platform: Platform, row: Row) -> Delivery:
         try:
             async with asyncio.timeout(_ATTEMPT_SECONDS):
-                return await platform.perform(row.effect)
+                return await platform.perform(row.effect, f"{row.case}-{row.id}")
         except Exception as error:  # noqa: BLE001 (a platform's fault must not stop the others)
             return Delivery(Outcome.RETRY, detail=type(error).__name__)
 
@@ -87,20 +108,26 @@ class Outbox:
         """Settle what ended, fold it into the case and record what follows, in one transaction."""
         now = self._now()
         name = type(row.effect).__name__
-        if delivery.outcome is Outcome.RETRY:
+        if delivery.outcome in (Outcome.RETRY, Outcome.HELD):
             if row.attempts < MOST_ATTEMPTS:
                 due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
                 log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
-                self._store.postpone(row, due)
+                with self._store.transaction():
+                    self._store.postpone(row, due)
+                    if delivery.outcome is Outcome.HELD:
+                        self._fold(row, delivery, now)
                 return
             delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
         log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail)
         with self._store.transaction():
             self._store.settle(row, delivery, now)
-            case = self._store.case_of(row.case)
-            if case is not None:
-                case, effects = after(case, row.effect, delivery)
-                self._store.record(case, effects, now)
+            self._fold(row, delivery, now)
+
+    def _fold(self, row: Row, delivery: Delivery, now: float) -> None:
+        case = self._store.case_of(row.case)
+        if case is not None:
+            case, effects = after(case, row.effect, delivery)
+            self._store.record(case, effects, now)
 
     def _now(self) -> float:
         return self._clock().timestamp()
@@ -112,7 +139,10 @@ async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait((task,))
+        while not task.done():
+            with suppress(asyncio.CancelledError):  # however often it is asked to stop
+                await asyncio.wait((task,))
+        task.result()  # what failed meanwhile is worse news than the end
         raise
 
 

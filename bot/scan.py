@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from bot.app import now
 from bot.archives import Entry
-from bot.case import Case, Policy
+from bot.case import Case
 from bot.effects import Advice, AdviseTarget, AlertModerators
 from bot.guard import Decision, Guard
 from bot.memory import Memory
+from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
 from classifiers.assessment import Kind, Level, Marker, Sensitivity

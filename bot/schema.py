@@ -35,3 +35,20 @@ def m001_initial(db: Database) -> None:
     """Create the first schema; `body` and `payload` are sealed."""
     for statement in _SCHEMA:
         db.conn.execute(statement)
+
+
+@migrations()
+def m002_spaces_and_audit(db: Database) -> None:
+    """Add what each space chose and what moderators did; a note goes with its case, the line that it was made stays."""
+    for statement in (
+        "CREATE TABLE spaces (space TEXT PRIMARY KEY, settings TEXT, seen_at REAL) WITHOUT ROWID",
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT NOT NULL, case_id TEXT, at REAL NOT NULL,
+            platform TEXT NOT NULL, account TEXT NOT NULL, act TEXT NOT NULL, note BLOB)""",
+        "CREATE INDEX audit_case ON audit (case_id)",
+        "CREATE INDEX audit_space ON audit (space, at)",
+        """CREATE TRIGGER case_erased AFTER DELETE ON cases BEGIN
+            UPDATE audit SET note = NULL WHERE case_id = OLD.id; END""",
+        "CREATE INDEX outbox_warned ON outbox (platform, settled_at) WHERE outcome = 'delivered'",
+    ):
+        db.conn.execute(statement)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from classifiers.errors import InputError
 
 KEY_VARIABLE = "HAVEN_KEY"
+_SIGNING = b"haven: signing what leaves the database"
 
 
 class Seal:
-    """Closes and opens bytes with one key (Fernet: AES-128-CBC with HMAC-SHA256)."""
+    """Closes and opens bytes with one key (Fernet: AES-128-CBC with HMAC-SHA256), and signs with another made of it."""
 
     def __init__(self, key: bytes, source: str) -> None:
         try:
             self._fernet = Fernet(key)
         except ValueError:
             raise InputError(f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)") from None
+        self._signing_key = HKDF(SHA256(), length=32, salt=None, info=_SIGNING).derive(urlsafe_b64decode(key))
         self.source = source
 
     def close(self, content: bytes) -> bytes:
@@ -33,6 +40,14 @@ class Seal:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
             raise InputError(f"{self.source}: this key does not open what the database holds") from None
+
+    def sign(self, content: bytes) -> str:
+        """Return a signature (HMAC-SHA256, hexadecimal) that only a holder of the key can make."""
+        return hmac.new(self._signing_key, content, hashlib.sha256).hexdigest()
+
+    def verify(self, content: bytes, signature: str) -> bool:
+        """Say whether the signature was made of this content with this key."""
+        return hmac.compare_digest(self.sign(content).encode(), signature.encode())
 
 
 def one_time_seal() -> Seal:

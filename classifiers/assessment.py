@@ -55,8 +55,9 @@ class Sensitivity(StrEnum):
 class Evidence:
     """A marker seen in one message with its probability (0 to 1) and the beginning of what was written.
 
-    `carried` has the start and end of the parts of the excerpt that count most for the marker, in order; they are
-    looked for when an alert is raised.
+    `at` is when it was written and `channel` where; the writer is the speaker whom the assessment is about. `carried`
+    has the start and end of the parts of the excerpt that count most for the marker, in order; they are looked for
+    when an alert is raised.
     """
 
     marker: Marker
@@ -64,6 +65,8 @@ class Evidence:
     probability: float
     excerpt: str
     carried: tuple[tuple[int, int], ...] = ()
+    at: datetime | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Classifier:
         now = conversation.lines[-1].at
         totals = self.model.totals(exchange, now)
         addressee = conversation.addressee(line.author, _coercion)
-        evidence = _evidence(exchange.mine)
+        evidence = _evidence(exchange.mine, message.channel)
         return (
             self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, line.author, addressee),
             self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, None, line.author),
@@ -111,14 +111,15 @@ class Classifier:
         )
 
 
-def _evidence(lines: list[Line]) -> tuple[Evidence, ...]:
+def _evidence(lines: list[Line], channel: str) -> tuple[Evidence, ...]:
     """Return, most likely first, the strongest line of every marker that is at least hinted at."""
     found = []
     written = [line for line in lines if line.words]
     for column, marker in enumerate(MARKERS):
         line = max(written, key=lambda line: line.scores[column], default=None)
         if line and line.scores[column] >= _MENTIONED:
-            found.append(Evidence(marker, line.message_id, line.scores[column], line.excerpt))
+            seen = Evidence(marker, line.message_id, line.scores[column], line.excerpt, at=line.at, channel=channel)
+            found.append(seen)
     return tuple(sorted(found, key=lambda evidence: -evidence.probability))
 
 

@@ -7,9 +7,11 @@ from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from bot import advice
-from bot.advice import Page
+from bot.advice import Finding, Page, Section
+from bot.effects import Act, Advice
 from classifiers.assessment import Evidence, Kind, Marker
 from classifiers.errors import InputError
 
@@ -18,9 +20,12 @@ CHECK_FACTS_EVERY = timedelta(days=400)
 THE_FOUR_LINES = ["Don't panic.", "Don't pay.", "Get help.", "Report it."]
 AGE_11 = 6  # years of school: a grade by Flesch and Kincaid
 PREVIEW = 60  # characters of a message on a locked screen
+BUTTON = 80  # characters on a button of Discord
+SITUATIONS = ["under_18", "over_18", "already_paid", "already_shared", "someone_i_know"]
 OCCASIONS = list(product(Kind, (False, True)))
 
 every_locale = pytest.mark.parametrize("locale", advice.LOCALES)
+every_finding = pytest.mark.parametrize("finding", Finding)
 every_occasion = pytest.mark.parametrize(("kind", "crisis"), OCCASIONS)
 
 
@@ -28,11 +33,32 @@ def source(locale: str) -> str:
     return (FOLDER / f"{locale}.toml").read_text(encoding="utf-8")
 
 
+def seen(*found: tuple[Marker, float]) -> list[Evidence]:
+    return [Evidence(marker, "1", probability, "words") for marker, probability in found]
+
+
 def pages(locale: str) -> Iterator[Page]:
     yield advice.help_page(locale)
+    yield advice.front_page(locale)
+    for id in advice.situations(locale):
+        yield advice.situation(locale, id)
+    for finding, crisis in product(Finding, (False, True)):
+        yield advice.checked(locale, finding, seen(*((marker, 0.9) for marker in Marker)), crisis=crisis)
     for kind, crisis in OCCASIONS:
         yield advice.warning(locale, kind=kind, crisis=crisis)
         yield advice.guidance(locale, kind=kind, crisis=crisis)
+
+
+def short_answers(locale: str) -> dict[str, str]:
+    """What Haven says without a page, as people read it."""
+    held = {name: text for name, text in asdict(advice.says(locale)).items() if not name.endswith("_button")}
+    del held["because"]  # part of a page
+    return held | {"privacy": held["privacy"].format(days=30)}
+
+
+def buttons(locale: str) -> list[str]:
+    said = [text for name, text in asdict(advice.says(locale)).items() if name.endswith("_button")]
+    return [*said, *advice.situations(locale).values()]
 
 
 def the_four_lines(page: Page) -> list[str]:
@@ -66,7 +92,8 @@ def test_a_locale_has_the_facts_and_sections_of_british_english(locale: str) -> 
             "facts": sorted(book.facts),
             "warning": [(section.id, section.when) for section in book.warning.sections],
             "guidance": [(section.id, section.when) for section in book.guidance.sections],
-            "help": [(section.id, section.when) for section in book.help.sections],
+            "help": [(section.id, section.when, bool(section.button)) for section in book.help.sections],
+            "check": [[section.id for section in getattr(book.check, finding).sections] for finding in Finding],
         }
 
     assert shape(locale) == shape("en-GB")
@@ -89,6 +116,9 @@ def test_an_unknown_locale_is_told_the_known_ones() -> None:
         ("verified = true", "", r"mine\.toml: .*`verified`"),
         ('url = "https:', 'url = "http:', r"mine\.toml: .*url"),
         ("[warning]", "[warning", r"mine\.toml: "),
+        ('failed = "Something', 'faild = "Something', r"mine\.toml: .*`faild`"),
+        ('failed = "Something', 'failed = "{nobody} Something', r"mine\.toml: the facts do not fill .*: 'nobody'"),
+        ("[check.told]", "[check.untold]", r"mine\.toml: .*`untold`"),
     ],
 )
 def test_a_mistake_in_a_file_is_named(old: str, new: str, complaint: str) -> None:
@@ -119,13 +149,21 @@ def test_numbers_and_links_stand_in_the_facts_only(locale: str) -> None:
 def test_every_fact_is_told(locale: str) -> None:
     told = set(re.findall(r"\{(\w+)\}", source(locale).partition("\n[warning]\n")[2]))
     held = advice.facts(locale)
-    assert told == set(held) | {f"{name}_url" for name, fact in held.items() if fact.url}
+    assert told - {"days", "done"} == set(held) | {f"{name}_url" for name, fact in held.items() if fact.url}
 
 
 @every_locale
 def test_links_are_secure(locale: str) -> None:
     for page in pages(locale):
         assert "http://" not in page.plain()
+
+
+@every_locale
+def test_nothing_is_left_to_be_filled_in(locale: str) -> None:
+    texts = [page.plain() for page in pages(locale)]
+    for text in (*texts, *short_answers(locale).values(), *buttons(locale)):
+        assert not set("{}") & set(text)
+    assert advice.says(locale).privacy.format(days=17).count("17") == 1
 
 
 @every_locale
@@ -150,7 +188,8 @@ def test_pages_fit_discord_and_telegram(locale: str) -> None:
     for page in pages(locale):
         assert len(page.title) <= 256
         assert len(page.sections) <= 25
-        assert all(0 < len(section.heading) <= 256 for section in page.sections)
+        opens_untitled = page.title in {advice.situation(locale, id).title for id in advice.situations(locale)}
+        assert all(0 < len(section.heading) <= 256 for section in page.sections[opens_untitled:])
         assert all(0 < len(section.body) <= 1024 for section in page.sections)
         assert len(page.plain()) <= 6000
         assert all(len(section.plain()) <= 4096 for section in page.sections)
@@ -162,6 +201,15 @@ def test_pages_fit_discord_and_telegram(locale: str) -> None:
 def test_messages_are_short(locale: str, kind: Kind, crisis: bool) -> None:
     assert len(advice.warning(locale, kind=kind, crisis=crisis).plain()) <= 2000
     assert len(advice.guidance(locale, kind=kind, crisis=crisis).plain()) <= 1000
+
+
+@every_locale
+def test_answers_are_short_and_buttons_shorter(locale: str) -> None:
+    for page in (page for page in pages(locale) if page != advice.help_page(locale)):
+        assert len(page.plain()) <= 2000
+    assert all(0 < len(text) <= 500 for text in short_answers(locale).values())
+    assert all(0 < len(label) <= BUTTON for label in buttons(locale))
+    assert len(set(buttons(locale))) == len(buttons(locale))
 
 
 # What people read.
@@ -185,7 +233,27 @@ def test_the_crisis_lines_come_first_and_only_in_a_crisis(locale: str, kind: Kin
 def test_help_has_a_section_for_each_situation(locale: str) -> None:
     ids = [section.id for section in advice.help_page(locale).sections]
     assert ids[0] == "crisis"
-    assert {"under_18", "over_18", "already_paid", "already_shared", "someone_i_know"} <= set(ids)
+    assert set(SITUATIONS) <= set(ids)
+
+
+@every_locale
+def test_where_there_are_buttons_each_situation_is_a_page_of_its_own(locale: str) -> None:
+    whole, front = advice.help_page(locale), advice.front_page(locale)
+    assert list(advice.situations(locale)) == SITUATIONS
+    assert [*front.sections] == [section for section in whole.sections if section.id not in SITUATIONS]
+    report = next(section for section in whole.sections if section.id == "report")
+    for id in SITUATIONS:
+        page = advice.situation(locale, id)
+        (own,) = (section for section in whole.sections if section.id == id)
+        assert page.title == own.heading
+        assert [section.body for section in page.sections] == [own.body, report.body]
+
+
+@every_locale
+@pytest.mark.parametrize("id", ["", "crisis", "report", "under_19"])
+def test_what_is_no_situation_is_told_the_situations(locale: str, id: str) -> None:
+    with pytest.raises(InputError, match=f"no help for '{id}'; known: {', '.join(SITUATIONS)}"):
+        advice.situation(locale, id)
 
 
 def test_help_gives_the_four_lines() -> None:
@@ -200,7 +268,7 @@ def test_the_number_for_information_on_offenders_is_no_number_for_the_person_aim
     to_moderators = [advice.guidance(locale, kind=kind, crisis=crisis) for kind in Kind for crisis in (False, True)]
     to_members = [page for page in pages(locale) if page not in to_moderators]
     holders = [section.id for page in to_members for section in page.sections if number in section.body]
-    assert holders == ["someone_i_know"]
+    assert set(holders) == {"someone_i_know"}
     assert any(number in section.body for page in to_moderators for section in page.sections)
 
 
@@ -303,8 +371,7 @@ def test_moderators_are_told_how_not_to_harm(kind: Kind, crisis: bool) -> None:
 
 
 def test_nothing_blames_frightens_or_uses_jargon() -> None:
-    for page in pages("en-GB"):
-        text = page.plain().lower()
+    for text in map(str.lower, (*(page.plain() for page in pages("en-GB")), *short_answers("en-GB").values())):
         for word in (
             "!",
             "victim",
@@ -320,7 +387,8 @@ def test_nothing_blames_frightens_or_uses_jargon() -> None:
 
 
 def test_people_in_distress_can_read_it() -> None:
-    for page in pages("en-GB"):
+    answers = [Page("", (Section("", (text,)),)) for text in short_answers("en-GB").values()]
+    for page in (*pages("en-GB"), *answers):
         said = sentences(page)
         words = [word for sentence in said for word in sentence]
         words_a_sentence = len(words) / len(said)
@@ -330,11 +398,47 @@ def test_people_in_distress_can_read_it() -> None:
         assert 0.39 * words_a_sentence + 11.8 * syllables_a_word - 15.59 <= AGE_11
 
 
-# Why an alert was raised.
+# What a private check answers.
 
 
-def seen(*found: tuple[Marker, float]) -> list[Evidence]:
-    return [Evidence(marker, "1", probability, "words") for marker, probability in found]
+@every_locale
+@every_finding
+@pytest.mark.parametrize("crisis", [True, False])
+def test_a_check_is_answered_with_what_to_do_and_whom_to_call_first(
+    locale: str, finding: Finding, crisis: bool
+) -> None:
+    page = advice.checked(locale, finding, (), crisis=crisis)
+    samaritans = advice.facts(locale)["samaritans"].value
+    assert ("999" in page.sections[0].body and samaritans in page.sections[0].body) is crisis
+    assert not any(samaritans in section.body for section in page.sections[1:])
+    assert [section.id for section in page.sections[crisis:]] == ["found", "next"]
+    assert "999" in page.sections[-1].body
+    assert "Nobody else can see this answer" in page.plain()
+
+
+@every_finding
+def test_a_check_says_why_only_where_it_saw_what_others_wrote(finding: Finding) -> None:
+    found = seen((Marker.PAYMENT_DEMAND, 0.9), (Marker.PRESSURE, 0.7), (Marker.ISOLATION, 0.1))
+    why = "Why: it demands money or its like and sets a deadline or presses for an answer."
+    explained = finding in (Finding.BLACKMAIL, Finding.SIGNS)
+    page = advice.checked("en-GB", finding, found, crisis=True)
+    assert (why in page.sections[1].lines) is explained
+    assert page.plain().count("Why: ") == explained
+    assert "Why: " not in advice.checked("en-GB", finding, (), crisis=True).plain()
+
+
+def test_a_check_answers_each_finding_differently_and_is_never_certain_of_nothing() -> None:
+    answers = {finding: advice.checked("en-GB", finding, (), crisis=False).plain() for finding in Finding}
+    assert len(set(answers.values())) == len(Finding)
+    assert all("not your fault" in answers[finding] for finding in Finding if finding is not Finding.NOTHING)
+    assert "I can be wrong" in answers[Finding.NOTHING]
+    for finding in (Finding.BLACKMAIL, Finding.TOLD):
+        steps = [answers[finding].index(step) for step in THE_FOUR_LINES if step in answers[finding]]
+        assert len(steps) == len(THE_FOUR_LINES)
+        assert steps == sorted(steps)
+
+
+# Why an alert was raised, and what was done about it.
 
 
 def test_an_alert_is_explained_by_what_is_clear_and_otherwise_by_the_two_likeliest_things() -> None:
@@ -360,4 +464,19 @@ def test_every_marker_has_its_words(locale: str) -> None:
 def test_a_marker_without_words_is_named(locale: str) -> None:
     lacking = re.sub(r"(?m)^isolation = .*$", "", source(locale))
     with pytest.raises(InputError, match=re.escape("because.markers lacks isolation")):
+        advice.parse(lacking.encode(), "here.toml")
+
+
+@every_locale
+def test_every_state_of_a_warning_and_every_act_has_words_of_its_own(locale: str) -> None:
+    said = advice.on_alert(locale)
+    assert len(set(said.advice.values())) == len(said.advice) == len(Advice)
+    assert len(set(said.acts.values())) == len(said.acts) == len(Act)
+
+
+@every_locale
+@pytest.mark.parametrize(("key", "where"), [("held", "alert.advice"), ("took_evidence", "alert.acts")])
+def test_a_state_or_an_act_without_words_is_named(locale: str, key: str, where: str) -> None:
+    lacking = re.sub(rf"(?m)^{key} = .*$", "", source(locale))
+    with pytest.raises(InputError, match=re.escape(f"{where} lacks {key}")):
         advice.parse(lacking.encode(), "here.toml")

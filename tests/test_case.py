@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from bot.case import AdviceBy, Case, Mode, Policy, Post, Recipient, advise, after, decide, despair, rule, view, withheld
+from bot.case import Case, Post, after, decide, despair, view
 from bot.effects import (
     Advice,
     AdviseTarget,
@@ -21,6 +21,8 @@ from bot.effects import (
     Target,
     UpdateAlert,
 )
+from bot.policy import AdviceBy, Mode, Policy, Recipient
+from bot.rulings import advise, rule, withheld
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 
@@ -29,7 +31,7 @@ SENDER, SAM, BEN = (Account("console", name) for name in ("kayla", "Sam", "Ben")
 USUAL = Policy()
 NOBODY_YET = Recipient()
 NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
-WARNED = (Advice.PENDING, Advice.DELIVERED)
+WARNED = (Advice.PENDING, Advice.HELD, Advice.DELIVERED)
 ALERTED = Delivery(Outcome.DELIVERED, reference="post-1")
 
 
@@ -129,14 +131,14 @@ def test_a_finding_about_nobody_is_refused() -> None:
         decide(None, replace(disclosure(), target=None), USUAL, NOBODY_YET)
 
 
-def test_the_policy_says_where_and_in_which_language() -> None:
-    case, (alert, warning) = decided(None, threat(), Policy(locale="cy-GB", alert_channel="mods"))
+def test_the_policy_says_in_which_language_and_whom_to_call() -> None:
+    case, (alert, warning) = decided(None, threat(), Policy(locale="cy-GB", page="helpers"))
     assert isinstance(alert, AlertModerators)
-    assert (alert.alert.destination, alert.alert.locale) == ("mods", "cy-GB")
+    assert (alert.alert.page, alert.alert.locale) == ("helpers", "cy-GB")
     assert isinstance(warning, AdviseTarget)
     assert warning.locale == "cy-GB"
-    moved, _ = decided(case, threat(hours=1), Policy(locale="en-GB", alert_channel=None))
-    assert (moved.destination, moved.locale) == (None, "en-GB")
+    moved, _ = decided(case, threat(hours=1), Policy(locale="en-GB"))
+    assert (moved.page, moved.locale) == (None, "en-GB")
 
 
 @pytest.mark.parametrize("later", [Level.NOTICE, Level.ALERT, Level.ADVISE])
@@ -335,6 +337,13 @@ def test_a_guess_is_shown_where_nobody_is_clearly_aimed_at_and_moves_nothing_els
     assert view(better).likely == SENDER
 
 
+def test_what_a_member_reported_stays_beside_what_is_seen_later() -> None:
+    told = Evidence(Marker.VICTIM_DISCLOSURE, "", 1.0, "what they reported")
+    case = replace(decided(None, disclosure())[0], evidence=(told,), reported=True)
+    seen = Evidence(Marker.VICTIM_DISCLOSURE, "m1", 0.9, "what they wrote", carried=((0, 4),))
+    assert told in decided(case, replace(disclosure(), evidence=(seen,)))[0].evidence
+
+
 def test_evidence_is_bounded_by_the_markers() -> None:
     case = posted()
     for hours in range(1, 50):
@@ -447,6 +456,7 @@ def warning_of(case: Case) -> AdviseTarget:
         (Outcome.WITHDRAWN, Advice.UNSURE),
         (Outcome.GONE, Advice.FAILED),
         (Outcome.FAILED, Advice.FAILED),
+        (Outcome.HELD, Advice.HELD),
     ],
 )
 def test_moderators_learn_what_became_of_a_warning(outcome: Outcome, advice: Advice) -> None:

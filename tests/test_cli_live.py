@@ -15,6 +15,7 @@ from typing import IO, Any
 import pytest
 
 from bot import advice
+from bot.advice import Finding
 from classifiers.assessment import Kind
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -22,6 +23,8 @@ Frames = Callable[[str], list[tuple[str, str]]]
 Threat = Callable[[str, str], list[str]]
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+READING = "INFO bot.live: no platform has a token: reading the console\n"
+SAYS = advice.says("en-GB")
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e"
 
 
@@ -88,7 +91,7 @@ def rehearsal(tmp_path: Path, environment: dict[str, str]) -> Iterator[Talk]:
 
 def private(screen: list[tuple[str, str]]) -> list[str]:
     """Return the titles of the warnings on a screen."""
-    return [title for title, _ in screen if "in private" in title]
+    return [title for title, _ in screen if "in private  ·  case" in title]
 
 
 def settled(folder: Path) -> list[tuple[str, str | None]]:
@@ -114,7 +117,10 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
     titles = [re.sub(r"case \w+", "case", title) for title, _ in frames(result.stdout)]
     assert titles.count("to the moderators  ·  case") == 1
     assert titles.count("to sam, in private  ·  case") == 1
-    assert {title for title in titles if "moderators" not in title} == {"to sam, in private  ·  case", "to ann"}
+    assert {title for title in titles if "moderators" not in title} == {
+        "to sam, in private  ·  case",
+        "to ann, in private",
+    }
     (warning,) = [body for title, body in frames(result.stdout) if title.startswith("to sam")]
     assert words(warning) == words(advice.warning("en-GB", kind=Kind.THREAT, crisis=False).plain())
     assert 'write "name> text"' in result.stdout
@@ -122,8 +128,9 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
     assert recorded[0] == ("AlertModerators", "delivered")
     assert ("AdviseTarget", "delivered") in recorded
     assert {outcome for _, outcome in recorded} == {"delivered"}
+    assert result.stderr.count(READING) == 1
     assert "INFO bot.outbox: AlertModerators of case " in result.stderr
-    assert "a token for telegram is set" in result.stderr
+    assert "WARNING bot.live: a token for telegram is set" in result.stderr
     files = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())
     for said in ("s3cret", "pizza", "nudes", "gift cards", "30 minutes", "please delete"):
         assert said not in result.stderr
@@ -180,12 +187,12 @@ def test_a_database_that_breaks_under_a_run_ends_it_with_a_line(
 ) -> None:
     with Talk("run", tmp_path, environment) as talk:
         talk.say("ann> /protect status")
-        talk.until("you have not chosen")
+        talk.until("You have not chosen yet")
         with closing(sqlite3.connect(tmp_path / "haven.db")) as connection, connection:
             connection.execute("ALTER TABLE cases RENAME TO gone")
         talk.say(*threat("kayla", "sam"))
         assert talk.process.wait(30) == 1
-        assert talk.errors() == "haven: haven.db: no such table: cases\n"
+        assert talk.errors() == f"{READING}haven: haven.db: no such table: cases\n"
 
 
 def test_what_nobody_read_is_delivered_at_the_next_start(
@@ -195,7 +202,7 @@ def test_what_nobody_read_is_delivered_at_the_next_start(
         _open(talk.process.stdout).close()
         talk.say(*threat("kayla", "sam"))
         assert talk.process.wait(30) == 1
-        assert talk.errors() == ""
+        assert talk.errors() == READING
     assert settled(tmp_path)[0] == ("AlertModerators", None)
     shown = frames(haven("run").stdout)
     assert shown[0][0].startswith("to the moderators")
@@ -239,12 +246,12 @@ def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
 
 def test_who_wants_no_private_messages_gets_none(rehearsal: Talk, threat: Threat, frames: Frames) -> None:
     rehearsal.say("sam> /protect off", "sam> /protect status")
-    rehearsal.until("Private warnings: off")
+    rehearsal.until("Off. I will not write to you first")
     rehearsal.say(*threat("kayla", "sam"))
     case = rehearsal.until(r"to the moderators  ·  case (\w+)")[1]
     rehearsal.until("sam: asked not to be written to")
     rehearsal.say(f"/advise {case} sam", "sam> /protect on", "sam> /protect status")
-    rehearsal.until("Private warnings: on")
+    rehearsal.until("On. If I see someone threaten you")
     assert rehearsal.end() == 0
     assert private(frames(rehearsal.heard)) == []
 
@@ -253,7 +260,65 @@ def test_members_are_answered_in_private(rehearsal: Talk, frames: Frames) -> Non
     rehearsal.say("ann> /help", "ann> /protect", "ann> /protect status", "/nothing")
     rehearsal.until("moderators may say")
     assert "members may say /help" in rehearsal.heard
-    assert "Private warnings: you have not chosen." in rehearsal.heard
-    ((title, body),) = frames(rehearsal.heard)
-    assert title == "to ann, in private"
-    assert words(body) == words(advice.help_page("en-GB").plain())
+    shown = frames(rehearsal.heard)
+    assert [title for title, _ in shown] == ["to ann, in private"] * 2
+    help_page, status = (words(body) for _, body in shown)
+    assert help_page == words(advice.help_page("en-GB").plain())
+    assert status == words(SAYS.protect_unset)
+
+
+def test_what_somebody_checks_is_answered_in_private_and_tells_nobody_else(rehearsal: Talk, frames: Frames) -> None:
+    rehearsal.say("ann> /check", "ann> /check fancy a pizza on friday", "ann> /check i want to die")
+    assert rehearsal.end() == 0
+    assert "members may say /help" in rehearsal.heard
+    assert {title for title, _ in frames(rehearsal.heard)} == {"to ann, in private"}
+    calm, upset = (words(body) for _, body in frames(rehearsal.heard))
+    assert calm == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=False).plain())
+    assert upset == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=True).plain())
+
+
+def test_a_report_is_told_to_the_moderators_and_answered_with_the_advice(rehearsal: Talk, frames: Frames) -> None:
+    rehearsal.say(*[f"ann> /report he scares me, number {number}" for number in range(4)])
+    rehearsal.until("The moderators already have your reports")
+    assert rehearsal.end() == 0
+    shown = frames(rehearsal.heard)
+    alerts = [body for title, body in shown if title.startswith("to the moderators")]
+    assert [f"number {number}" in body for number, body in enumerate(alerts)] == [True] * 3
+    answers = [words(body) for title, body in shown if title == "to ann, in private"]
+    assert answers[:3] == [words(SAYS.reported + advice.help_page("en-GB").plain())] * 3
+    assert answers[3:] == [words(SAYS.report_too_many)]
+    assert private(shown) == []
+
+
+def test_members_see_what_is_kept_about_them_and_can_have_it_erased(
+    rehearsal: Talk, threat: Threat, frames: Frames
+) -> None:
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say("sam> /privacy", "kayla> /privacy", "sam> /privacy delete", "sam> /privacy")
+    rehearsal.say(f"/case {case}")
+    rehearsal.until("opened")
+    assert rehearsal.end() == 0
+    told = {
+        name: [words(body) for title, body in frames(rehearsal.heard) if title == f"to {name}, in private"]
+        for name in ("sam", "kayla")
+    }
+    before, erased, after = told["sam"][1], told["sam"][2], told["sam"][4]
+    assert told["sam"][0] == told["kayla"][0] == words(SAYS.privacy.format(days=30))
+    assert (f'"case":"{case}"' in before, case in after, case in told["kayla"][1]) == (True, False, False)
+    assert erased == words(SAYS.deleted)
+    edits = [body for title, body in frames(rehearsal.heard) if "the same alert, edited" in title]
+    assert "sam" not in edits[-1]
+
+
+def test_moderators_see_the_cases_and_what_happened_to_one(rehearsal: Talk, threat: Threat) -> None:
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say("/cases", f"/note {case} talk to her", f"/confirm {case}", "/cases", f"/case {case}")
+    rehearsal.until("confirmed$")
+    assert rehearsal.end() == 0
+    assert rehearsal.heard.count(f"{case}  advise, threat by kayla\n") == 1
+    history = [line[17:] for line in rehearsal.heard.splitlines() if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d ", line)]
+    assert history[0] == "opened"
+    assert [line for line in history if line.split()[0].islower()] == ["opened", "noted talk to her", "confirmed"]
+    assert "AdviseTarget delivered" in history

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot.case import AdviceBy, Mode, Policy
 from bot.config import TOKEN_VARIABLES, Config, PlatformSettings, PolicySettings, load_config, token
+from bot.policy import AdviceBy, Mode, Policy
 from bot.sealing import KEY_VARIABLE, Seal, load_seal, read_secret
 from classifiers.assessment import Sensitivity
 from classifiers.errors import InputError
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
-DEFAULTS: dict[str, dict[str, Any]] = msgspec.to_builtins(Config())
+DEFAULTS: dict[str, dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(Config()))
 TABLES = [name for name in DEFAULTS if name != "spaces"]
 SETTINGS = [(table, key, value) for table in TABLES for key, value in DEFAULTS[table].items()]
 VALUES = {"5": int, '"5"': str, "5.5": float, "true": bool, "[5]": list, "{ a = 5 }": dict, "2026-11-21": date}
@@ -35,6 +35,14 @@ RANGES = [
     ("policy", "cooldown_hours", 0, 8_760),
     ("policy", "incident_gap_days", 1, 365),
     ("policy", "retention_days", 1, 90),
+    ("discord", "warnings_a_day", 0, 1000),
+]
+IDS = [("policy", "alert_channel"), ("policy", "page_role")]
+LISTS = [("policy", "skip_channels")]
+FLAGS = [("discord", "read_messages")]
+ADDRESSES = [
+    ("discord", "api_url", "https://proxy.example/api/v10", "http://127.0.0.1:8080", "wss://gateway.example"),
+    ("discord", "gateway_url", "wss://gateway.example", "ws://127.0.0.1:8080", "https://proxy.example"),
 ]
 FILES = [
     ("store", "database"),
@@ -108,15 +116,18 @@ def test_an_empty_file_is_the_defaults_and_paths_start_at_its_folder(file: Path)
 @pytest.mark.parametrize(("table", "key", "value"), SETTINGS)
 def test_one_setting_changes_nothing_else(file: Path, table: str, key: str, value: object) -> None:
     allowed = {(at, name): choices[0] for at, name, choices in CHOICES}
-    other = allowed.get((table, key), "elsewhere") if isinstance(value, str) else 5
+    allowed |= {(at, name): address for at, name, address, *_ in ADDRESSES}
+    others = {bool: not value, int: 5, str: allowed.get((table, key), "elsewhere"), list: ["12", "34"]}
+    other = others[type(value)]
     file.write_text(f"[{table}]\n{key} = {json.dumps(other)}", encoding="utf-8")
     config, _ = load_config(file)
-    assert msgspec.to_builtins(config) == DEFAULTS | {table: DEFAULTS[table] | {key: other}}
+    assert msgspec.json.decode(msgspec.json.encode(config)) == DEFAULTS | {table: DEFAULTS[table] | {key: other}}
 
 
 def test_a_policy_is_read_in_its_units(file: Path) -> None:
     file.write_text(
         '[policy]\nmode = "alert"\nsensitivity = "high"\nadvice_by = "opted-in"\nalert_channel = "77"\n'
+        'page_role = "88"\nskip_channels = ["11", "22"]\n'
         "cooldown_hours = 3\nincident_gap_days = 4\nretention_days = 5",
         encoding="utf-8",
     )
@@ -125,6 +136,8 @@ def test_a_policy_is_read_in_its_units(file: Path) -> None:
         sensitivity=Sensitivity.HIGH,
         advice_by=AdviceBy.OPTED_IN,
         alert_channel="77",
+        page="88",
+        skipped=("11", "22"),
         cooldown=timedelta(hours=3),
         incident_gap=timedelta(days=4),
         retention=timedelta(days=5),
@@ -176,9 +189,25 @@ def test_an_odd_key_is_named_as_it_is(file: Path, key: str) -> None:
 @pytest.mark.parametrize(("table", "key", "value"), SETTINGS)
 def test_a_value_of_a_wrong_type_is_told_the_right_one(file: Path, table: str, key: str, value: object) -> None:
     right = type(value)
+    name = "array" if right is list else right.__name__
     for given in (given for given, its in VALUES.items() if its is not right):
         said = complaint(file, f"[{table}]\n{key} = {given}")
-        assert said.startswith(f"{table}.{key}: Expected {right.__name__}, got ")
+        assert said.startswith(f"{table}.{key}: Expected {name}, got ")
+
+
+def test_a_value_of_a_wrong_type_in_a_list_is_named(file: Path) -> None:
+    said = complaint(file, '[policy]\nskip_channels = ["12", 34]')
+    assert said == "policy.skip_channels[1]: Expected str, got int"
+
+
+@pytest.mark.parametrize(("table", "key", "secure", "bare", "other"), ADDRESSES)
+def test_an_address_is_one_of_its_kind(file: Path, table: str, key: str, secure: str, bare: str, other: str) -> None:
+    for address in (secure, bare, ""):
+        file.write_text(f'[{table}]\n{key} = "{address}"', encoding="utf-8")
+        assert getattr(getattr(load_config(file)[0], table), key) == address
+    for address in (other, "proxy.example", "https://", "ftp://proxy.example", f" {secure}"):
+        said = complaint(file, f'[{table}]\n{key} = "{address}"')
+        assert said.startswith(f"{table}.{key}: Expected str matching ")
 
 
 @pytest.mark.parametrize("table", [*DEFAULTS, 'spaces."x"'])
@@ -222,7 +251,7 @@ def test_a_space_is_held_to_the_same_limits(file: Path) -> None:
 
 
 def test_the_tables_above_name_every_setting() -> None:
-    named = {(table, key) for table, key, *_ in (*CHOICES, *RANGES, *FILES)} | {("policy", "alert_channel")}
+    named = {(table, key) for table, key, *_ in (*CHOICES, *RANGES, *FILES, *IDS, *LISTS, *FLAGS, *ADDRESSES)}
     assert named == {(table, key) for table, key, _ in SETTINGS}
 
 

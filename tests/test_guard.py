@@ -14,11 +14,14 @@ import pytest
 from byhand import Meaning, adding_model
 
 from bot.app import open_classifier
-from bot.case import AdviceBy, Mode, Policy, after
+from bot.case import after
 from bot.config import Config
 from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
 from bot.guard import Guard, one_reading
 from bot.memory import Memory
+from bot.moderation import Moderation
+from bot.policy import AdviceBy, Mode, Policy
+from bot.records import Records
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
@@ -29,6 +32,7 @@ from classifiers.model import GROUPS, HIDDEN, MARKERS, Thresholds
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
+MODERATOR = Account("console", "mo")
 THREAT = (
     "i recorded our video call, i have your nudes and i saved all your followers",
     "send me 400 in gift cards or i send the video to your mum and your whole family",
@@ -79,6 +83,10 @@ def store(file: Path, seal: Seal) -> Iterator[Store]:
 
 def guard_of(store: Store, classifier: Classifier, policy_of: Callable[[str], Policy] = lambda _: Policy()) -> Guard:
     return Guard(classifier, Memory(10, timedelta(days=7)), store, policy_of, lambda: NOON)
+
+
+def moderation(store: Store) -> Moderation:
+    return Moderation(store, Records(store), lambda: NOON)
 
 
 def waiting(store: Store) -> list[Effect]:
@@ -156,14 +164,18 @@ def test_the_same_journey_after_a_restart_causes_nothing_new(store: Store, class
 def test_each_space_has_its_own_policy_and_cases(store: Store, classifier: Classifier) -> None:
     policies = {
         "quiet": Policy(mode=Mode.OBSERVE),
-        "home": Policy(alert_channel="mods", cooldown=timedelta()),
-        "work": Policy(mode=Mode.ALERT, alert_channel="office"),
+        "home": Policy(page="helpers", cooldown=timedelta()),
+        "work": Policy(mode=Mode.ALERT, page="staff"),
     }
     guard = guard_of(store, classifier, policies.__getitem__)
     for texts in zip(*(says(THREAT, space=space) for space in policies), strict=True):
         guard.receive(texts)
     alerts = [effect.alert for effect in waiting(store) if isinstance(effect, AlertModerators)]
-    assert [(alert.space, alert.destination) for alert in alerts] == [("home", "mods"), ("work", "office")]
+    assert [alert.space for alert in alerts] == ["home", "work"]
+    for space, page in (("quiet", None), ("home", "helpers"), ("work", "staff")):
+        case = store.case(space, KAYLA, Kind.THREAT)
+        assert case
+        assert case.page == page
     for space, advice in (("quiet", Advice.WAITING), ("home", Advice.PENDING), ("work", Advice.WAITING)):
         case = store.case(space, KAYLA, Kind.THREAT)
         assert case
@@ -200,7 +212,7 @@ def test_a_ruling_is_recorded_and_returned(store: Store, classifier: Classifier)
     guard.receive(says(THREAT))
     before = store.case("home", KAYLA, Kind.THREAT)
     assert before
-    ruled = guard.rule(before.id, Ruling.NOT_SEXTORTION)
+    ruled = moderation(store).rule("home", before.id, Ruling.NOT_SEXTORTION, MODERATOR)
     assert (ruled.ruling, store.case_of(before.id)) == (Ruling.NOT_SEXTORTION, ruled)
     waiting(store)
     guard.receive(says(THREAT, minutes=10))
@@ -213,12 +225,12 @@ def test_a_moderator_sends_the_warning_once(store: Store, classifier: Classifier
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
     assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
-    advised = guard.advise(case.id, SAM)
+    advised = moderation(store).advise("home", case.id, SAM, MODERATOR)
     assert ([target.advice for target in advised.targets], store.case_of(case.id)) == ([Advice.PENDING], advised)
     with pytest.raises(InputError, match="nothing to send to 'Sam': pending"):
-        guard.advise(case.id, SAM)
+        moderation(store).advise("home", case.id, SAM, MODERATOR)
     with pytest.raises(InputError, match="nothing to send to 'kayla': not a target of this case"):
-        guard.advise(case.id, KAYLA)
+        moderation(store).advise("home", case.id, KAYLA, MODERATOR)
     assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [SAM]
 
 
@@ -228,16 +240,15 @@ def test_a_moderator_cannot_warn_somebody_who_has_said_no_since(store: Store, cl
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
     store.choose(SAM, opted_in=False)
-    advised = guard.advise(case.id, SAM)
+    advised = moderation(store).advise("home", case.id, SAM, MODERATOR)
     assert [target.advice for target in advised.targets] == [Advice.DECLINED]
     assert not [effect for effect in waiting(store) if isinstance(effect, AdviseTarget)]
 
 
-def test_acts_on_an_unknown_case_are_refused(store: Store, classifier: Classifier) -> None:
-    guard = guard_of(store, classifier)
+def test_acts_on_an_unknown_case_are_refused(store: Store) -> None:
     acts: list[Callable[[], object]] = [
-        lambda: guard.rule("c0ffee", Ruling.CONFIRMED),
-        lambda: guard.advise("c0ffee", SAM),
+        lambda: moderation(store).rule("home", "c0ffee", Ruling.CONFIRMED, MODERATOR),
+        lambda: moderation(store).advise("home", "c0ffee", SAM, MODERATOR),
     ]
     for act in acts:
         with pytest.raises(InputError, match="there is no case 'c0ffee'"):
@@ -362,7 +373,7 @@ def test_who_stands_accused_is_not_written_to_when_they_tell_of_blackmail(
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
     if ruling:
-        guard.rule(case.id, ruling)
+        moderation(store).rule("home", case.id, ruling, MODERATOR)
     waiting(store)
     guard.receive(says(["plea", "plea", "plea"], channel="garden", minutes=5))
     told = waiting(store)
@@ -381,7 +392,7 @@ def test_who_stands_accused_is_not_written_to_when_they_are_threatened(
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
     if ruling:
-        guard.rule(case.id, ruling)
+        moderation(store).rule("home", case.id, ruling, MODERATOR)
     waiting(store)
     found, _ = guard.receive(says(["menace"], channel="garden", minutes=5, author=SAM, to=KAYLA))
     assert found.found.level is (Level.ADVISE if supported else Level.ALERT)
@@ -537,7 +548,7 @@ def test_despair_in_a_case_that_was_ruled_out_changes_nothing(store: Store) -> N
     guard.receive(says(["menace"]))
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
-    guard.rule(case.id, Ruling.NOT_SEXTORTION)
+    moderation(store).rule("home", case.id, Ruling.NOT_SEXTORTION, MODERATOR)
     performed(store)
     guard.receive(DESPAIR)
     assert performed(store) == []

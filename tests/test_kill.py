@@ -34,6 +34,11 @@ SHOWN = {
     "AdviseTarget": re.compile(r"to .+, in private  ·  case (\w+)"),
 }
 QUERY = "SELECT id, case_id, effect, attempts, outcome FROM outbox ORDER BY id"
+USUAL = (
+    "INFO bot.outbox: ",
+    "INFO bot.live: no platform has a token: reading the console",
+    "INFO bot.app: stopping: what was read is decided on and delivered first",
+)
 PAGE = 4096
 PATIENCE = 60
 
@@ -196,9 +201,9 @@ def undecided(database: Path) -> list[str]:
 
 
 def traces(folder: Path) -> str:
-    """Return what was said on standard error besides the log of deliveries."""
+    """Return what was said on standard error besides what the log says of the usual course."""
     lines = (folder / "errors").read_text().splitlines()
-    return "\n".join(line for line in lines if not line.startswith("INFO bot.outbox: "))
+    return "\n".join(line for line in lines if not line.startswith(USUAL))
 
 
 # Moments.

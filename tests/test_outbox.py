@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.case import Case, Policy, Post, Recipient, decide, despair, rule, view
+from bot.case import Case, Post, decide, despair, view
 from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
 from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, Outbox, wait_before
+from bot.policy import Policy, Recipient
+from bot.rulings import rule
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
@@ -50,7 +52,10 @@ class Scripted:
         self.answers = list(answers)
         self.performed: list[Effect] = []
 
-    async def perform(self, effect: Effect) -> Delivery:
+    async def ready(self) -> None:
+        """There is nothing to wait for."""
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
         self.performed.append(effect)
         if not self.answers:
             return Delivery(Outcome.DELIVERED, reference=f"post-{len(self.performed)}")
@@ -68,8 +73,8 @@ class Stuck(Scripted):
         self.reached = asyncio.Event()
         self.let_go = asyncio.Event()
 
-    async def perform(self, effect: Effect) -> Delivery:
-        delivery = await super().perform(effect)
+    async def perform(self, effect: Effect, key: str) -> Delivery:
+        delivery = await super().perform(effect, key)
         self.reached.set()
         await self.let_go.wait()
         return delivery
@@ -209,7 +214,7 @@ async def test_a_case_that_is_erased_meanwhile_is_let_go(store: Store, clock: Cl
     platform = Stuck()
     draining = asyncio.create_task(Outbox(store, [platform], clock).drain())
     await platform.reached.wait()
-    store.forget(Account("console", "kayla"))
+    store.forget(Account("console", "kayla"), NOON.timestamp())
     if returns:
         recorded(store)
     platform.let_go.set()

@@ -20,7 +20,7 @@ from typing import cast
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.case import Case, Post, Recipient, view
+from bot.case import Case, Post, view
 from bot.effects import (
     Advice,
     AdviseTarget,
@@ -32,6 +32,7 @@ from bot.effects import (
     Target,
     UpdateAlert,
 )
+from bot.policy import Recipient
 from bot.sealing import Seal, one_time_seal
 from bot.store import Row, Store
 from classifiers.assessment import Evidence, Kind, Level, Marker
@@ -59,7 +60,6 @@ def case_about(
         opened_at=NOON,
         seen_at=NOON + timedelta(hours=hours),
         locale="en-GB",
-        destination="mods",
         crisis=True,
         targets=tuple(Target(target, Advice.PENDING) for target in targets or (SAM,)),
         evidence=(Evidence(Marker.SHARE_THREAT, "m1", 0.75, WORDS),),
@@ -166,14 +166,14 @@ def test_the_cases_since_a_time_are_those_of_the_space_oldest_first(store: Store
     assert store.cases_since("home", early.seen_at) == [early, late]
     assert store.cases_since("home", early.seen_at + timedelta(hours=1)) == [late]
     assert store.cases_since("home", late.seen_at + timedelta(hours=1)) == []
-    store.forget(KAYLA)
+    store.forget(KAYLA, 0.0)
     assert store.cases_since("home", early.seen_at) == [early]
 
 
 def test_a_likely_target_is_forgotten_too(store: Store) -> None:
     case = replace(case_about(KAYLA, "guess"), likely=SAM)
     store.record(case, [], 1.0)
-    assert store.forget(SAM) == 1
+    assert store.forget(SAM, 0.0) == 1
     (left,) = store.cases_since("home", case.seen_at)
     assert (left.likely, left.evidence) == (None, ())
 
@@ -425,7 +425,7 @@ def test_forgetting_a_sender_leaves_no_bytes_of_them(store: Store, file: Path) -
     contents = sealed(file, "SELECT body FROM cases WHERE id = 'c1'")
     contents += sealed(file, "SELECT payload FROM outbox WHERE case_id = 'c1'")
     assert len(contents) == 3
-    assert store.forget(KAYLA) == 1
+    assert store.forget(KAYLA, 0.0) == 1
     held = bytes_of(file.parent)
     assert KAYLA.id.encode() not in held
     assert all(content not in held for content in contents)
@@ -441,7 +441,7 @@ def test_forgetting_a_target_leaves_the_case_about_the_sender_without_name_and_w
     store.record(case, [warning(case)], 1.0)
     store.record(unrelated, [], 1.0)
     (body,) = sealed(file, "SELECT body FROM cases WHERE id = 'c1'")
-    assert store.forget(SAM) == 1
+    assert store.forget(SAM, 0.0) == 1
     held = bytes_of(file.parent)
     assert body not in held
     assert SAM.id.encode() not in held
@@ -458,7 +458,7 @@ def test_forgetting_somebody_keeps_their_choice_and_not_when_they_were_warned(
     for person in (SAM, BEN):
         store.choose(person, opted_in=choice)
     store.record(case, [warning(case), warning(case, BEN)], 1.0)
-    store.forget(SAM)
+    store.forget(SAM, 0.0)
     assert store.recipient(SAM) == Recipient(opted_in=choice)
     assert store.recipient(BEN) == Recipient(opted_in=choice, advised_at=NOON)
     assert ("console", SAM.id, choice, None) in rows(file, "SELECT * FROM recipients")
@@ -469,7 +469,7 @@ def test_forgetting_somebody_keeps_their_choice_and_not_when_they_were_warned(
 def test_forgetting_a_sender_keeps_their_choice(store: Store) -> None:
     store.choose(KAYLA, opted_in=False)
     store.record(case_about(), [], 1.0)
-    assert store.forget(KAYLA) == 1
+    assert store.forget(KAYLA, 0.0) == 1
     assert store.recipient(KAYLA) == Recipient(opted_in=False)
 
 
@@ -482,7 +482,7 @@ def test_forgetting_a_target_stops_their_warning_and_no_other(store: Store) -> N
         UpdateAlert(view(case), "post-1"),
     ]
     store.record(case, waiting, 1.0)
-    store.forget(SAM)
+    store.forget(SAM, 2.0)
     shown = view(replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=()))
     assert taken(store) == [AlertModerators(shown), warning(case, BEN), UpdateAlert(shown, "post-1")]
 
@@ -491,7 +491,7 @@ def test_a_warning_that_is_settled_after_its_target_was_forgotten_leaves_no_trac
     case = case_about()
     store.record(case, [warning(case)], 1.0)
     row = take(store)
-    store.forget(SAM)
+    store.forget(SAM, 0.0)
     store.settle(row, Delivery(Outcome.REFUSED), 2.0)
     store.close()
     assert SAM.id.encode() not in bytes_of(file.parent)
@@ -499,8 +499,8 @@ def test_a_warning_that_is_settled_after_its_target_was_forgotten_leaves_no_trac
 
 def test_forgetting_somebody_unknown_changes_nothing(store: Store) -> None:
     store.record(case_about(), [], 1.0)
-    assert store.forget(Account("elsewhere", KAYLA.id)) == 0
-    assert store.forget(BEN) == 0
+    assert store.forget(Account("elsewhere", KAYLA.id), 0.0) == 0
+    assert store.forget(BEN, 0.0) == 0
     assert store.case_of("c1") == case_about()
 
 
@@ -621,7 +621,7 @@ def test_a_store_in_memory_leaves_no_file(tmp_path: Path, seal: Seal) -> None:
     with closing(Store(None, seal)) as store:
         store.record(case_about(), [], 1.0)
         assert store.case_of("c1") == case_about()
-        assert store.forget(KAYLA) == 1
+        assert store.forget(KAYLA, 0.0) == 1
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from bot import advice
 from bot.app import composed, open_classifier
 from bot.case import Case, view
 from bot.config import Config
-from bot.effects import AdviseTarget, Alert, AlertModerators, Delivery, Effect, Ruling, UpdateAlert
+from bot.effects import AdviseTarget, Alert, AlertModerators, Delivery, Effect, PageModerators, Ruling, UpdateAlert
 from bot.platforms.console import NAME, ConsolePlatform
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
@@ -40,6 +40,7 @@ from classifiers.errors import InputError
 FOLDER = Path(__file__).parent / "stories"
 STORIES = sorted(FOLDER.glob("*.toml"))
 SPACE = "story"
+MODERATOR = Account(NAME, "moderator")
 WIDE = 500  # columns, so that no line of a page is broken
 
 
@@ -58,6 +59,8 @@ class Seen:
                 return f"{self.turn}: alert {told(alert)}"
             case UpdateAlert(alert=alert):
                 return f"{self.turn}: update {told(alert)}"
+            case PageModerators(role=role):
+                return f"{self.turn}: page {role}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Played:
 
     def alerts(self) -> list[Alert]:
         """Every alert as it was shown, the edits too."""
-        return [one.effect.alert for one in self.seen if not isinstance(one.effect, AdviseTarget)]
+        return [one.effect.alert for one in self.seen if isinstance(one.effect, AlertModerators | UpdateAlert)]
 
 
 class Witness:
@@ -91,9 +94,12 @@ class Witness:
         self.turn = 0
         self.seen: list[Seen] = []
 
-    async def perform(self, effect: Effect) -> Delivery:
+    async def ready(self) -> None:
+        """There is nothing to wait for."""
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
         self.seen.append(Seen(self.turn, effect))
-        return await self._console.perform(effect)
+        return await self._console.perform(effect, key)
 
 
 def told(alert: Alert) -> str:
@@ -127,10 +133,10 @@ async def _play(story: Story, folder: Path, seal: Seal, classifier: Classifier) 
                 case = store.case(SPACE, Account(NAME, act.about), Kind.THREAT)
                 assert case, f"there is no case about {act.about} at turn {turn}"
                 if act.ruling:
-                    haven.guard.rule(case.id, act.ruling)
+                    haven.moderation.rule(SPACE, case.id, act.ruling, MODERATOR)
                 if act.advise:
                     try:
-                        haven.guard.advise(case.id, Account(NAME, act.advise))
+                        haven.moderation.advise(SPACE, case.id, Account(NAME, act.advise), MODERATOR)
                     except InputError as error:
                         refused.append(str(error))
                 await haven.outbox.drain()
@@ -309,8 +315,8 @@ def test_who_despairs_after_the_warning_is_told_once_more_whom_to_call(tmp_path:
     assert page.sections[0].heading not in first
     assert further[3] == page.sections[0].heading
     assert "999" in further[4]
-    shown = {one.turn: one.effect.alert.crisis for one in played.seen if not isinstance(one.effect, AdviseTarget)}
-    assert next(turn for turn, crisis in shown.items() if crisis) == 8
+    shown = [one for one in played.seen if isinstance(one.effect, UpdateAlert) and one.effect.alert.crisis]
+    assert shown[0].turn == 8
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """The console as a platform: typed lines in, private messages and alerts shown on the screen.
 
-Lines are `name> text`. A member may also say `name> /help`, `name> /protect on|off|status` and `name> /privacy`;
-a moderator may say `/confirm CASE`, `/dismiss CASE`, `/advise CASE NAME` and `/forget NAME`.
+Lines are `name> text`. A member may also say `name> /help` and the like;
+moderators have commands without a name before them, such as `/confirm CASE`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from itertools import count
 from typing import assert_never
@@ -18,19 +19,22 @@ from rich.panel import Panel
 from rich.text import Text
 
 from bot import advice
+from bot.case import Case
 from bot.effects import (
-    Advice,
+    Act,
     AdviseTarget,
     Alert,
     AlertModerators,
     Delivery,
     Effect,
     Outcome,
+    PageModerators,
     Ruling,
     UpdateAlert,
 )
-from bot.guard import Guard
-from bot.store import Store
+from bot.outbox import to_its_end
+from bot.parts import Parts
+from bot.people import TooManyReportsError
 from classifiers.assessment import Evidence, Kind
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
@@ -38,32 +42,9 @@ from classifiers.errors import InputError
 NAME = "console"
 _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTALL)
 _MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
+_MODERATOR = Account(NAME, "moderator")
+_LOCALE = "en-GB"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_DISMISSED = (
-    "Noted. You hear no more of this case while it goes on, unless somebody new is aimed at; after a quiet week (or the"
-    " incident gap of this space) what follows is a new case."
-)
-_CHOSEN = {
-    "on": "Haven will write to you in private if it sees you threatened. /protect off stops that.",
-    "off": "Haven will not write to you. You can always type /help, and /protect on changes it back.",
-}
-_PRIVACY = (
-    "Haven reads messages in memory and forgets them. When somebody is threatened it keeps a case with a few short"
-    " excerpts, encrypted, and erases it after 30 days unless this community chose another time. It keeps whether you"
-    " want private messages (/protect on, off or status) and when you last got one. To have everything about you"
-    " erased, ask a moderator."
-)
-_SAID_OF_ADVICE = {
-    Advice.PENDING: "a private warning is on its way",
-    Advice.DELIVERED: "was warned in private",
-    Advice.REFUSED: "accepts no private messages: reach out in private yourself",
-    Advice.UNREACHABLE: "cannot be written to: reach out in private yourself",
-    Advice.FAILED: "the private warning could not be delivered: reach out in private yourself",
-    Advice.DECLINED: "asked not to be written to",
-    Advice.RECENT: "was warned a short while ago and not again",
-    Advice.WAITING: "waits for a moderator to send the private warning",
-    Advice.UNSURE: "not written to, not sure enough: a moderator may (/advise)",
-}
 
 
 def to_message(line: str, space: str, id: str, now: datetime) -> Message | None:
@@ -88,13 +69,18 @@ def to_message(line: str, space: str, id: str, now: datetime) -> Message | None:
 class Room:
     """The one space of the console: takes typed lines to the guard and answers commands."""
 
-    def __init__(self, guard: Guard, store: Store, console: Console, space: str = NAME) -> None:
-        self._guard = guard
-        self._store = store
+    def __init__(self, parts: Parts, console: Console, space: str = NAME) -> None:
+        self._parts = parts
         self._console = console
         self._space = space
         self._run = uuid4().hex[:8]
         self._count = count()
+
+    async def read(self, lines: AsyncIterator[str]) -> None:
+        """Handle lines until they end."""
+        async for line in lines:
+            await to_its_end(asyncio.to_thread(self.take, line))
+            self._parts.outbox.wake()
 
     def take(self, line: str) -> None:
         """Handle one line; what it leads to is recorded when this returns."""
@@ -111,37 +97,71 @@ class Room:
         elif message.text.startswith("/"):
             self._answer(message.author, message.text.split())
         else:
-            self._guard.receive([message])
+            self._parts.guard.receive([message])
 
     def _answer(self, member: Account, words: list[str]) -> None:
+        people, says = self._parts.people, advice.says(_LOCALE)
+        privately = f"to {visible(member.id)}, in private"
         match words:
             case ["/help"]:
-                self._say(advice.help_page("en-GB").plain(), f"to {visible(member.id)}, in private")
+                self._say(advice.help_page(_LOCALE).plain(), privately)
+            case ["/check", *rest] if rest:
+                verdict = people.check(member, " ".join(rest), f"{self._run}-{next(self._count)}")
+                self._say(
+                    advice.checked(_LOCALE, verdict.finding, verdict.evidence, crisis=verdict.crisis).plain(), privately
+                )
             case ["/protect", "on" | "off" as choice]:
-                self._store.choose(member, opted_in=choice == "on")
-                self._say(_CHOSEN[choice], f"to {visible(member.id)}")
+                people.protect(member, on=choice == "on")
+                self._say(says.protect_on if choice == "on" else says.protect_off, privately)
             case ["/protect", "status"]:
-                chosen = {None: "you have not chosen", True: "on", False: "off"}
-                self._say(f"Private warnings: {chosen[self._store.recipient(member).opted_in]}.")
+                chosen = {None: says.protect_unset, True: says.protect_on, False: says.protect_off}
+                self._say(chosen[people.protected(member)], privately)
+            case ["/report", *rest]:
+                key = f"{self._run}-{next(self._count)}"
+                try:
+                    people.report(member, " ".join(rest), None, space=self._space, channel=self._space, key=key)
+                    self._say(f"{says.reported}\n\n{advice.help_page(_LOCALE).plain()}", privately)
+                except TooManyReportsError:
+                    self._say(says.report_too_many, privately)
             case ["/privacy"]:
-                self._say(_PRIVACY, f"to {visible(member.id)}, in private")
+                days = self._parts.policies.of(self._space).retention.days
+                self._say(says.privacy.format(days=days), privately)
+                self._say(people.export(member).decode(), privately)
+            case ["/privacy", "delete"]:
+                people.delete(member)
+                self._say(says.deleted, privately)
             case _:
-                self._say("members may say /help, /protect on|off|status and /privacy")
+                self._say(
+                    "members may say /help, /check TEXT, /protect on|off|status, /report TEXT and /privacy [delete]"
+                )
 
     def _moderate(self, words: list[str]) -> None:
+        moderation = self._parts.moderation
         try:
             match words:
                 case ["/confirm", case]:
-                    self._guard.rule(case, Ruling.CONFIRMED)
+                    moderation.rule(self._space, case, Ruling.CONFIRMED, _MODERATOR)
                 case ["/dismiss", case]:
-                    self._guard.rule(case, Ruling.NOT_SEXTORTION)
-                    self._say(_DISMISSED)
+                    moderation.rule(self._space, case, Ruling.NOT_SEXTORTION, _MODERATOR)
+                    self._say(advice.on_alert(_LOCALE).dismissed)
                 case ["/advise", case, name]:
-                    self._guard.advise(case, Account(NAME, name))
+                    moderation.advise(self._space, case, Account(NAME, name), _MODERATOR)
+                case ["/note", case, *note] if note:
+                    moderation.act(self._space, case, Act.NOTED, _MODERATOR, " ".join(note))
+                case ["/cases"]:
+                    for open_case in moderation.cases(self._space, open_only=True):
+                        self._say(summary(open_case))
+                case ["/case", case]:
+                    for event in moderation.history(self._space, case):
+                        self._say(f"{event.at:%Y-%m-%d %H:%M} {event.what} {visible(event.note)}".rstrip())
                 case ["/forget", name]:
-                    self._say(f"erased; cases about them or aimed at them: {self._guard.forget(Account(NAME, name))}")
+                    erased = self._parts.guard.forget(Account(NAME, name))
+                    self._say(f"erased; cases about them or aimed at them: {erased}")
                 case _:
-                    self._say("moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME, /forget NAME")
+                    self._say(
+                        "moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME, /note CASE TEXT, /cases,"
+                        " /case CASE, /forget NAME"
+                    )
         except InputError as error:
             self._say(str(error))
 
@@ -161,7 +181,10 @@ class ConsolePlatform:
         self._refuses = refuses
         self._numbers = count(1)
 
-    async def perform(self, effect: Effect) -> Delivery:
+    async def ready(self) -> None:
+        """Return at once: the screen is there."""
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
         """Show the effect; it is on the screen when this returns."""
         match effect:
             case AdviseTarget(target=target, kind=kind, locale=locale, crisis=crisis):
@@ -178,6 +201,11 @@ class ConsolePlatform:
                 title = f"to the moderators  ·  case {alert.case}, the same alert, edited"
                 self._show(render(alert, guidance=alert.crisis), title, "yellow")
                 return Delivery(Outcome.DELIVERED, reference=effect.reference)
+            case PageModerators(case=case, role=role):
+                self._show(
+                    Text(f"{visible(role)}: please look at this case now"), f"to the moderators  ·  case {case}", "red"
+                )
+                return Delivery(Outcome.DELIVERED)
             case _:
                 assert_never(effect)
 
@@ -202,7 +230,7 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         head.append(f"  ·  ruled: {alert.ruling.replace('_', ' ')}", style="bold")
     lines: list[RenderableType] = [head]
     lines += [
-        Text.assemble((visible(target.account.id), "bold"), ": ", _SAID_OF_ADVICE[target.advice])
+        Text.assemble((visible(target.account.id), "bold"), ": ", advice.on_alert(alert.locale).advice[target.advice])
         for target in alert.targets
     ]
     if not alert.targets:
@@ -219,6 +247,12 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
         lines.append(Text("\n" + page.plain(), style="dim"))
     return Group(*lines)
+
+
+def summary(case: Case) -> str:
+    """Return a case in one line."""
+    ruled = f", {case.ruling.replace('_', ' ')}" if case.ruling else ""
+    return f"{case.id}  {case.level.name.lower()}, {case.kind} by {visible(case.about.id)}{ruled}"
 
 
 def quoted(seen: Evidence) -> Text:

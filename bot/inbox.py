@@ -1,0 +1,51 @@
+"""Messages on their way from a platform's event loop to the guard, which reads in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.guard import Guard
+from bot.outbox import Outbox, to_its_end
+from classifiers.conversation import Message
+
+CAPACITY = 10_000
+_AT_ONCE = 64
+
+
+class Inbox:
+    """A bounded queue; when it is full, `put` waits, so that a flood slows down its own platform."""
+
+    def __init__(self, guard: Guard, outbox: Outbox) -> None:
+        self._guard = guard
+        self._outbox = outbox
+        self._queue: asyncio.Queue[Message] = asyncio.Queue(CAPACITY)
+        self._reading = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many messages were handed over and are not decided on."""
+        return self._queue.qsize() + self._reading
+
+    async def put(self, message: Message) -> None:
+        """Hand a message over; messages are read in the order in which they are handed over."""
+        await self._queue.put(message)
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            first = await self._queue.get()
+            self._reading = 1  # it is in no queue any more, and waits until its reading begins
+            await to_its_end(self._read([first]))
+
+    async def drain(self) -> None:
+        """Read all that waits."""
+        while not self._queue.empty():
+            await self._read([])
+
+    async def _read(self, batch: list[Message]) -> None:
+        while len(batch) < _AT_ONCE and not self._queue.empty():
+            batch.append(self._queue.get_nowait())
+        self._reading = len(batch)
+        await asyncio.to_thread(self._guard.receive, batch)
+        self._reading = 0
+        self._outbox.wake()

@@ -1,0 +1,34 @@
+"""The parts of a running Haven, as platforms are given them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.guard import Guard
+from bot.inbox import Inbox
+from bot.moderation import Moderation
+from bot.outbox import Outbox
+from bot.people import People
+from bot.policies import Policies
+from bot.records import Records
+from bot.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Messages go to `inbox`; people are served by `people`, moderators by `moderation` and `policies`.
+
+    Whoever records something through them says so with `outbox.wake()`.
+    """
+
+    store: Store
+    records: Records
+    policies: Policies
+    guard: Guard
+    inbox: Inbox
+    outbox: Outbox
+    people: People
+    moderation: Moderation
+    clock: Callable[[], datetime]

@@ -1,0 +1,168 @@
+"""What anybody may ask of Haven for themselves: a check, a choice, their data, help from the moderators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from threading import Lock
+
+import msgspec
+
+from bot.advice import Finding
+from bot.case import Case
+from bot.guard import Guard
+from bot.memory import Memory
+from bot.policies import Policies
+from bot.rulings import disclaim, report
+from bot.store import Store
+from classifiers.assessment import Evidence, Kind, Level, Sensitivity
+from classifiers.classifier import Classifier
+from classifiers.conversation import Account, Message
+from classifiers.despair import shows_despair
+from classifiers.errors import InputError
+from classifiers.normalise import words
+
+_CHECKS = 1_000  # people whose last checks are held in memory
+_ONE_CONVERSATION = timedelta(hours=1)  # checks within it are read together
+_REPORTS_AN_HOUR = 3
+_SOMEBODY = "somebody"
+_NOBODY = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a private check came to, with the evidence for it."""
+
+    finding: Finding
+    evidence: tuple[Evidence, ...]
+    crisis: bool
+
+
+class NotSetUpError(InputError):
+    """Nobody can be told, because the moderators have set no alert channel."""
+
+
+class TooManyReportsError(InputError):
+    """The moderators have this person's reports already."""
+
+
+class People:
+    """Serves one person at a time, in private; what is checked is held in memory for an hour and never written."""
+
+    def __init__(
+        self, classifier: Classifier, store: Store, guard: Guard, policies: Policies, clock: Callable[[], datetime]
+    ) -> None:
+        self._classifier = classifier
+        self._store = store
+        self._guard = guard
+        self._policies = policies
+        self._clock = clock
+        self._checks = Memory(2 * _CHECKS, _ONE_CONVERSATION)
+        self._lock = Lock()
+
+    def check(self, person: Account, text: str, key: str, author: Account | None = None) -> Verdict:
+        """Read what somebody shows: written by `author`, who may be themselves, or (None) by who knows whom.
+
+        Checks of one person within an hour are read as one conversation; `key` is the platform's id of what is shown.
+        """
+        now = self._clock()
+        theirs = author or Account(person.platform, _SOMEBODY)
+        readings = []
+        with self._lock:
+            for kind, speaker in ((Kind.THREAT, theirs), (Kind.DISCLOSURE, author or person)):
+                channel = f"{person.platform} {person.id}"
+                conversation = self._checks.conversation(kind, channel, now)
+                to = () if speaker == person else (person,)
+                message = Message(key, kind, channel, speaker, text, now, to)
+                readings.append(
+                    self._classifier.assess(conversation, message, Sensitivity.HIGH)[kind is not Kind.THREAT]
+                )
+        found = max(readings, key=lambda reading: (reading.level, reading.score))
+        told = found.kind is Kind.DISCLOSURE
+        finding = Finding.NOTHING
+        if found.level >= Level.NOTICE:
+            finding = Finding.TOLD if told else Finding.BLACKMAIL if found.level >= Level.ALERT else Finding.SIGNS
+        return Verdict(finding, found.evidence, shows_despair(words(text)))
+
+    def protect(self, person: Account, *, on: bool) -> None:
+        """Keep whether the person wants private warnings."""
+        self._store.choose(person, opted_in=on)
+
+    def protected(self, person: Account) -> bool | None:
+        """Return what the person chose, None when they have not."""
+        return self._store.recipient(person).opted_in
+
+    def disclaim(self, person: Account, case_id: str) -> None:
+        """Note that a warning was not about the person who got it; nothing when the case is gone or not theirs."""
+        with self._store.transaction():
+            case = self._store.case_of(case_id)
+            if case and any(target.account == person for target in case.targets):
+                case, effects = disclaim(case, person)
+                self._store.record(case, effects, self._clock().timestamp())
+
+    def report(
+        self, person: Account, text: str, accused: Account | None, *, space: str, channel: str, key: str
+    ) -> Case:
+        """Tell the moderators of a space in private; NotSetUpError, or TooManyReportsError after three in an hour."""
+        policy = self._policies.of(space)
+        if not self._policies.reaches_moderators(space):
+            raise NotSetUpError("the moderators have set no alert channel")
+        now = self._clock()
+        with self._store.transaction():
+            since = now - timedelta(hours=1)
+            recent = [c for c in self._store.cases_since(space, since) if c.reported and c.about == person]
+            if len(recent) >= _REPORTS_AN_HOUR:
+                raise TooManyReportsError("the moderators have three reports of the last hour")
+            crisis = shows_despair(words(text))
+            case, effects = report(
+                person, text, accused, space=space, channel=channel, key=key, at=now, policy=policy, crisis=crisis
+            )
+            self._store.record(case, effects, now.timestamp())
+        return case
+
+    def export(self, person: Account) -> bytes:
+        """Return as JSON what is kept about the person; it never says whether others hold them to threaten anybody."""
+        recipient = self._store.recipient(person)
+        cases = [case for case in self._store.cases_naming(person) if _is_theirs(case, person)]
+        held = {
+            "account": msgspec.to_builtins(person),
+            "private_messages": {None: "not chosen", True: "on", False: "off"}[recipient.opted_in],
+            "last_written_to": recipient.advised_at,
+            "cases": [
+                {
+                    "case": case.id,
+                    "kind": case.kind,
+                    "community": case.space,
+                    "opened": case.opened_at,
+                    "last_seen": case.seen_at,
+                    "warning": [t.advice for t in case.targets if t.account == person],
+                    "your_words": [e.excerpt for e in case.evidence] if case.about == person else [],
+                }
+                for case in cases
+            ],
+        }
+        return msgspec.json.format(msgspec.json.encode(held), indent=2)
+
+    def delete(self, person: Account) -> int:
+        """Erase what is kept about the person; return how many cases lost content.
+
+        Cases in which others hold them to threaten somebody stay until their time, so that nobody can erase the
+        traces of a crime; their choice about warnings stays, so that it stays respected.
+        """
+        with self._lock:
+            self._checks.drop(f"{person.platform} {person.id}")
+        self._leave_alerts(person)
+        return self._guard.forget(person, own=True)
+
+    def _leave_alerts(self, person: Account) -> None:
+        """Let what the person told of belong to nobody where moderators have an alert, so that its edit outlives it."""
+        with self._store.transaction():
+            for case in self._store.cases_naming(person):
+                if case.kind is Kind.DISCLOSURE and case.about == person and case.post and case.post.reference:
+                    left = replace(case, about=Account(person.platform, _NOBODY), message_id="")
+                    self._store.record(left, (), self._clock().timestamp())
+
+
+def _is_theirs(case: Case, person: Account) -> bool:
+    return case.about == person if case.kind is Kind.DISCLOSURE else case.about != person

@@ -1,0 +1,190 @@
+"""Discord as a platform: performs effects through the client, and says how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import assert_never
+
+import discord
+
+from bot import advice
+from bot.config import DiscordSettings
+from bot.effects import (
+    AdviseTarget,
+    Alert,
+    AlertModerators,
+    Delivery,
+    Effect,
+    Outcome,
+    PageModerators,
+    UpdateAlert,
+)
+from bot.parts import Parts
+from bot.platforms.discord_bot import alert as alerts
+from bot.platforms.discord_bot.channels import alert_channel
+from bot.platforms.discord_bot.client import HavenClient
+from bot.platforms.discord_bot.pages import buttons, embed_of, warning_presses
+from bot.platforms.discord_bot.reading import NAME
+
+CANNOT_SEND, NO_MUTUAL_SERVER, OPENING_TOO_FAST = 50007, 50278, 40003
+_UNKNOWN_USER = 10013
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
+_OUTCOMES = {
+    CANNOT_SEND: Outcome.REFUSED,
+    NO_MUTUAL_SERVER: Outcome.UNREACHABLE,
+    _UNKNOWN_USER: Outcome.UNREACHABLE,
+}
+_DAY = 24 * 3600.0
+_HELD_SECONDS = 600.0
+_BUDGET_SECONDS = 3600.0
+_CHANNEL_SECONDS = 300.0
+
+
+class DiscordPlatform:
+    """Writes to targets in private and to moderators in their channel, and nowhere else."""
+
+    name = NAME
+
+    def __init__(self, settings: DiscordSettings, token: str) -> None:
+        self._settings = settings
+        self._token = token
+        self._client: HavenClient | None = None
+        self._made = asyncio.Event()
+        self._held_until = 0.0
+        self._written: dict[str, float] = {}
+
+    async def read(self, parts: Parts) -> None:
+        """Connect and hand over what is written until cancelled; InputError for what only an administrator can mend."""
+        self._client = HavenClient(self._settings, parts)
+        self._made.set()
+        await self._client.serve(self._token)
+
+    async def close(self) -> None:
+        """Leave the gateway."""
+        if self._client:
+            await self._client.close()
+
+    async def ready(self) -> None:
+        """Return once the client has been told of its servers."""
+        await self._made.wait()
+        if self._client:
+            await self._client.wait_until_ready()
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
+        """Do it once; Discord takes `key` as a nonce, so that an attempt whose answer was lost is not repeated."""
+        client = self._client
+        if client is None:
+            return Delivery(Outcome.RETRY, detail="not connected yet")
+        try:
+            match effect:
+                case AdviseTarget():
+                    return await self._advise(client, effect, key)
+                case AlertModerators(alert=alert):
+                    return await self._alert(client, alert, key)
+                case UpdateAlert(alert=alert, reference=reference):
+                    return await self._update(client, alert, reference)
+                case PageModerators():
+                    return await self._page(client, effect, key)
+                case _:
+                    assert_never(effect)
+        except discord.RateLimited as limited:
+            return Delivery(Outcome.RETRY, detail="rate limited", retry_after=limited.retry_after)
+        except discord.HTTPException as error:
+            return Delivery(Outcome.RETRY, detail=f"HTTP {error.status}")
+
+    async def _advise(self, client: HavenClient, effect: AdviseTarget, key: str) -> Delivery:
+        if (left := self._held_until - time.monotonic()) > 0:
+            return Delivery(Outcome.HELD, detail="Discord holds private messages back", retry_after=left)
+        now = client.parts.clock().timestamp()
+        settled = await asyncio.to_thread(client.parts.store.warnings_since, NAME, now - _DAY)
+        self._written = {one: at for one, at in self._written.items() if at >= now - _DAY and one != key}
+        if max(settled, len(self._written)) >= self._settings.warnings_a_day:
+            return Delivery(Outcome.HELD, detail="warnings_a_day is reached", retry_after=_BUDGET_SECONDS)
+        self._written[key] = now  # counts from here on, so that attempts under way at the same time see it
+        delivered = False
+        try:
+            delivery = await self._write(client, effect, key)
+            delivered = delivery.outcome is Outcome.DELIVERED
+        finally:
+            if not delivered:
+                self._written.pop(key, None)
+        return delivery
+
+    async def _write(self, client: HavenClient, effect: AdviseTarget, key: str) -> Delivery:
+        page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis)
+        try:
+            channel = await client.create_dm(discord.Object(int(effect.target.id)))
+            view = buttons(warning_presses(effect.locale, effect.case))
+            await channel.send(embed=embed_of(page), view=view, nonce=key)
+        except discord.HTTPException as error:
+            if not error.code or error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR:
+                raise  # nothing that Discord says of this person
+            if error.code == OPENING_TOO_FAST:
+                self._held_until = time.monotonic() + _HELD_SECONDS
+                return Delivery(Outcome.HELD, detail=f"code {error.code}", retry_after=_HELD_SECONDS)
+            return Delivery(_OUTCOMES.get(error.code, Outcome.FAILED), detail=f"code {error.code}")
+        return Delivery(Outcome.DELIVERED)
+
+    async def _alert(self, client: HavenClient, alert: Alert, key: str) -> Delivery:
+        channel = _alert_channel(client, alert.space)
+        if isinstance(channel, str):
+            return Delivery(Outcome.RETRY, detail=channel)
+        page = _mention(alert.page)
+        try:
+            message = await channel.send(
+                page,
+                embed=alerts.embed(alert),
+                view=buttons(alerts.presses(alert)),
+                allowed_mentions=_pings(page),
+                nonce=key,
+            )
+        except (discord.Forbidden, discord.NotFound) as error:
+            return Delivery(Outcome.RETRY, detail=f"code {error.code}", retry_after=_CHANNEL_SECONDS)
+        return Delivery(Outcome.DELIVERED, reference=f"{channel.id}/{message.id}")
+
+    async def _update(self, client: HavenClient, alert: Alert, reference: str) -> Delivery:
+        channel = _alert_channel(client, alert.space)
+        if isinstance(channel, str):
+            return Delivery(Outcome.RETRY, detail=channel)
+        posted_in, _, message = reference.partition("/")
+        if posted_in != str(channel.id):
+            return Delivery(Outcome.GONE, detail="the alert channel has moved")
+        try:
+            await channel.get_partial_message(int(message)).edit(
+                embed=alerts.embed(alert), view=buttons(alerts.presses(alert))
+            )
+        except discord.NotFound as error:
+            return Delivery(Outcome.GONE, detail=f"code {error.code}")
+        except discord.Forbidden as error:
+            return Delivery(Outcome.RETRY, detail=f"code {error.code}", retry_after=_CHANNEL_SECONDS)
+        return Delivery(Outcome.DELIVERED, reference=reference)
+
+    async def _page(self, client: HavenClient, effect: PageModerators, key: str) -> Delivery:
+        channel = _alert_channel(client, effect.space)
+        if isinstance(channel, str):
+            return Delivery(Outcome.RETRY, detail=channel)
+        page = _mention(effect.role)
+        posted_in, _, message = effect.reference.partition("/")
+        text = f"{page} please look at case {effect.case} now"
+        if posted_in == str(channel.id):
+            text += f": {channel.get_partial_message(int(message)).jump_url}"
+        try:
+            await channel.send(text, allowed_mentions=_pings(page), nonce=key)
+        except (discord.Forbidden, discord.NotFound) as error:
+            return Delivery(Outcome.RETRY, detail=f"code {error.code}", retry_after=_CHANNEL_SECONDS)
+        return Delivery(Outcome.DELIVERED)
+
+
+def _alert_channel(client: HavenClient, space: str) -> discord.TextChannel | str:
+    return alert_channel(client.get_guild(int(space)), client.parts.policies.of(space).alert_channel)
+
+
+def _mention(role: str | None) -> str | None:
+    return f"<@&{role}>" if role and role.isascii() and role.isdigit() else None
+
+
+def _pings(page: str | None) -> discord.AllowedMentions:
+    """Allow the one role that the space chose to be called, and nobody else."""
+    roles = [discord.Object(int(page[3:-1]))] if page else False
+    return discord.AllowedMentions(everyone=False, users=False, roles=roles, replied_user=False)

@@ -1,0 +1,54 @@
+"""What a space wants of Haven, and what a person chose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+
+from classifiers.assessment import Sensitivity
+
+
+class Mode(IntEnum):
+    """How far a space lets Haven go: only record, also tell moderators, also write to targets."""
+
+    OBSERVE = 0
+    ALERT = 1
+    ADVISE = 2
+
+
+class AdviceBy(StrEnum):
+    """Who sets off the private warning in a space."""
+
+    AUTOMATIC = "automatic"
+    MODERATOR = "moderator"
+    OPTED_IN = "opted-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one space wants of Haven.
+
+    `alert_channel` is where its moderators read and `page` the role to call where it cannot wait; channels in
+    `skipped` are not read. `cooldown` is the shortest time between two warnings to one person; a case that was
+    quiet for `incident_gap` is over, and what follows is a new one.
+    """
+
+    mode: Mode = Mode.ADVISE
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    advice_by: AdviceBy = AdviceBy.AUTOMATIC
+    locale: str = "en-GB"
+    alert_channel: str | None = None
+    page: str | None = None
+    skipped: tuple[str, ...] = ()
+    cooldown: timedelta = timedelta(days=1)
+    incident_gap: timedelta = timedelta(days=7)
+    retention: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What a person chose about private warnings (None: nothing yet) and when they last got one."""
+
+    opted_in: bool | None = None
+    advised_at: datetime | None = None

@@ -1,0 +1,249 @@
+"""Messages wait their turn on the way to the guard: in order, bounded, and none is lost when everything stops."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from byhand import Meaning, adding_model
+
+from bot import inbox as inbox_module
+from bot.effects import Delivery, Effect, Outcome
+from bot.guard import Decision, Guard
+from bot.inbox import Inbox
+from bot.memory import Memory
+from bot.outbox import Outbox
+from bot.policy import Policy
+from bot.sealing import one_time_seal
+from bot.store import Store
+from classifiers.assessment import Kind, Marker
+from classifiers.classifier import Classifier
+from classifiers.conversation import Account, Message
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
+CAPACITY = 100
+MENACE = Meaning((Marker.PAYMENT_DEMAND, Marker.PRESSURE), {Kind.THREAT: 9})
+
+
+class Watched(Guard):
+    """A guard that notes what it has read, and reads nothing while its gate is shut."""
+
+    def __init__(self, store: Store) -> None:
+        classifier = Classifier(adding_model({"menace": MENACE}, rare=-6))
+        super().__init__(classifier, Memory(10, timedelta(days=7)), store, lambda _: Policy(), lambda: NOON)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.reached = threading.Event()
+        self.read: list[str] = []
+        self.batches: list[int] = []
+
+    def receive(self, messages: Iterable[Message]) -> list[Decision]:
+        batch = list(messages)
+        self.reached.set()
+        self.gate.wait(20)
+        decisions = super().receive(batch)
+        self.read += [message.id for message in batch]
+        self.batches.append(len(batch))
+        return decisions
+
+
+class Noting:
+    """A platform that does as it should and notes it."""
+
+    name = "console"
+
+    def __init__(self) -> None:
+        self.performed: list[Effect] = []
+
+    async def ready(self) -> None:
+        """There is nothing to wait for."""
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
+        self.performed.append(effect)
+        return Delivery(Outcome.DELIVERED, reference="post-1")
+
+
+def said(*ids: int, text: str = "hello") -> list[Message]:
+    return [Message(str(id), "home", f"room {id}", KAYLA, text, NOON + timedelta(seconds=id), (SAM,)) for id in ids]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (what is waited for happens in a thread)
+            await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def running(*parts: Inbox | Outbox) -> AsyncIterator[list[asyncio.Task[None]]]:
+    tasks = [asyncio.create_task(part.run()) for part in parts]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def put_all(inbox: Inbox, messages: Iterable[Message]) -> None:
+    for message in messages:
+        await inbox.put(message)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "haven.db", one_time_seal())) as store:
+        yield store
+
+
+@pytest.fixture
+def guard(store: Store) -> Watched:
+    return Watched(store)
+
+
+@pytest.fixture
+def platform() -> Noting:
+    return Noting()
+
+
+@pytest.fixture
+def outbox(store: Store, platform: Noting) -> Outbox:
+    return Outbox(store, [platform], lambda: NOON)
+
+
+@pytest.fixture
+def inbox(guard: Watched, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Inbox:
+    """An inbox that holds a hundred."""
+    monkeypatch.setattr(inbox_module, "CAPACITY", CAPACITY)
+    return Inbox(guard, outbox)
+
+
+def names(ids: Iterable[int]) -> list[str]:
+    return list(map(str, ids))
+
+
+async def test_messages_are_read_once_in_the_order_in_which_they_were_handed_over(inbox: Inbox, guard: Watched) -> None:
+    async with running(inbox):
+        await put_all(inbox, said(*range(3 * CAPACITY)))
+        await until(lambda: inbox.waiting == 0)
+    assert guard.read == names(range(3 * CAPACITY))
+
+
+async def test_a_flood_is_read_many_at_a_time_but_not_all_at_once(inbox: Inbox, guard: Watched) -> None:
+    await put_all(inbox, said(*range(CAPACITY)))
+    async with running(inbox):
+        await until(lambda: inbox.waiting == 0)
+    assert sum(guard.batches) == CAPACITY
+    assert 1 < len(guard.batches) < 10
+
+
+async def test_a_full_inbox_makes_its_platform_wait(inbox: Inbox, guard: Watched) -> None:
+    await put_all(inbox, said(*range(CAPACITY)))
+    more = asyncio.create_task(put_all(inbox, said(*range(CAPACITY, 2 * CAPACITY))))
+    await asyncio.sleep(0.02)
+    assert not more.done()
+    assert inbox.waiting == CAPACITY
+    async with running(inbox):
+        await more
+        await until(lambda: inbox.waiting == 0)
+    assert guard.read == names(range(2 * CAPACITY))
+
+
+async def test_what_is_handed_over_and_not_decided_on_waits(inbox: Inbox, guard: Watched) -> None:
+    guard.gate.clear()
+    await put_all(inbox, said(*range(3)))
+    async with running(inbox):
+        await until(guard.reached.is_set)
+        await put_all(inbox, said(3, 4))
+        assert inbox.waiting == 5
+        guard.gate.set()
+        await until(lambda: inbox.waiting == 0)
+    assert guard.read == names(range(5))
+
+
+async def test_draining_reads_all_that_waits(inbox: Inbox, guard: Watched) -> None:
+    await inbox.drain()
+    assert guard.batches == []
+    await put_all(inbox, said(*range(CAPACITY)))
+    await inbox.drain()
+    assert guard.read == names(range(CAPACITY))
+    assert inbox.waiting == 0
+
+
+async def test_draining_lets_in_who_waits_at_the_door(inbox: Inbox, guard: Watched) -> None:
+    await put_all(inbox, said(*range(CAPACITY)))
+    more = asyncio.create_task(put_all(inbox, said(*range(CAPACITY, CAPACITY + 50))))
+    await asyncio.sleep(0)
+    await inbox.drain()
+    await more
+    await inbox.drain()
+    assert guard.read == names(range(CAPACITY + 50))
+
+
+async def test_what_is_being_read_at_the_end_is_read_to_its_end_and_the_rest_waits(
+    inbox: Inbox, guard: Watched
+) -> None:
+    guard.gate.clear()
+    await put_all(inbox, said(*range(CAPACITY)))
+    async with running(inbox) as (task,):
+        await until(guard.reached.is_set)
+        task.cancel()
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.sleep(0.02)
+        assert not task.done()
+        guard.gate.set()
+    assert 0 < len(guard.read) < CAPACITY
+    assert len(guard.read) + inbox.waiting == CAPACITY
+    await inbox.drain()
+    assert guard.read == names(range(CAPACITY))
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_stop_at_any_moment_loses_no_message_and_repeats_none(inbox: Inbox, guard: Watched, turns: int) -> None:
+    async with running(inbox) as (task,):
+        await asyncio.sleep(0)
+        await inbox.put(said(0)[0])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await put_all(inbox, said(1, 2))
+    assert len(guard.read) + inbox.waiting == 3
+    await inbox.drain()
+    assert guard.read == names(range(3))
+
+
+async def test_a_second_run_goes_on_where_the_first_was_stopped(inbox: Inbox, guard: Watched) -> None:
+    async with running(inbox):
+        await put_all(inbox, said(0, 1))
+    async with running(inbox):
+        await put_all(inbox, said(2))
+        await until(lambda: inbox.waiting == 0)
+    assert guard.read == names(range(3))
+
+
+async def test_what_a_message_leads_to_is_delivered_without_being_asked_for(
+    inbox: Inbox, outbox: Outbox, platform: Noting
+) -> None:
+    async with running(inbox, outbox):
+        await asyncio.sleep(0.02)
+        assert platform.performed == []
+        await put_all(inbox, said(1, text="menace"))
+        await until(lambda: len(platform.performed) >= 2)
+    assert [type(effect).__name__ for effect in platform.performed[:2]] == ["AlertModerators", "AdviseTarget"]
+
+
+async def test_a_guard_that_fails_ends_the_run(inbox: Inbox, guard: Watched, store: Store) -> None:
+    store.close()
+    task = asyncio.create_task(inbox.run())
+    await put_all(inbox, said(1, text="menace"))
+    async with asyncio.timeout(20):
+        with pytest.raises(Exception, match="closed"):
+            await task
