@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -116,10 +115,17 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
             await asyncio.wait((reading, stop), return_when=asyncio.FIRST_COMPLETED)
             if stopping.is_set():
                 log.info("stopping: what was read is decided on and delivered first")
+            for work in background[-len(readers) :]:
+                work.cancel()
+            await asyncio.wait(background[-len(readers) :])  # they may have messages left to hand over
             for task in (*background, reading, stop):
                 task.cancel()
     except BaseExceptionGroup as failures:
         raise _first(failures) from failures
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
     await parts.inbox.drain()
     await parts.outbox.drain()
 
@@ -127,15 +133,18 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
 async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
     """Yield lines as they come, from a terminal, a pipe or a file, without blocking the loop."""
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[str | None] = asyncio.Queue(_LINES_AHEAD)
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    room = threading.Semaphore(_LINES_AHEAD)
 
     def pump() -> None:
-        with suppress(RuntimeError, CancelledError):  # the loop has ended
+        with suppress(RuntimeError):  # the loop has ended
             for line in chain(iter(stream.readline, ""), (None,)):
-                asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
+                room.acquire()
+                loop.call_soon_threadsafe(queue.put_nowait, line)
 
     threading.Thread(target=pump, daemon=True).start()
     while (line := await queue.get()) is not None:
+        room.release()
         yield line
 
 

@@ -74,7 +74,7 @@ def decide(
 
     `recipient` speaks of `found.target`. Nothing follows twice: what was done is part of the case.
     """
-    if found.level is Level.NONE:
+    if found.level is Level.NONE or (policy.protects and found.target != policy.protects):
         return case, ()
     before = case if case and found.at - case.seen_at <= policy.incident_gap else None
     now = _merge(before or _open(found), found, policy)
@@ -85,7 +85,7 @@ def decide(
     now, advice = _advise(now, found, policy, recipient)
     if before and found.target and now.crisis and not before.crisis:
         advice = advice or _say_whom_to_call(now, found.target, recipient)
-    if now.post is None and policy.mode >= Mode.ALERT and now.level >= Level.ALERT:
+    if now.post is None and policy.mode >= Mode.ALERT and now.level >= Level.ALERT and not policy.protects:
         now = replace(now, post=Post())
         return now, (AlertModerators(view(now)), *advice)
     return shown(before, now, advice)
@@ -193,6 +193,7 @@ _ADVICE_AFTER = {
     Outcome.DELIVERED: Advice.DELIVERED,
     Outcome.REFUSED: Advice.REFUSED,
     Outcome.UNREACHABLE: Advice.UNREACHABLE,
+    Outcome.UNSTARTED: Advice.UNSTARTED,
     Outcome.DECLINED: Advice.DECLINED,
     Outcome.WITHDRAWN: Advice.UNSURE,
     Outcome.GONE: Advice.FAILED,

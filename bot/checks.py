@@ -42,23 +42,27 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     store.close()
 
 
-def on_discord(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """Return a line for each thing looked at on Discord and whether it is in order; without a token, none."""
+def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """Return a line for each thing looked at on the platforms and whether it is in order; without a token, none."""
     config, folder = load_config(config_file)
-    held = token("discord", config.discord, folder, environment)
-    if not held:
-        return []
-    from bot.platforms.discord_bot.by_http import findings  # a second to import
-
     there = (folder / config.store.database).exists()
     store = open_store(config, folder, environment) if there else Store(None, one_time_seal())
     records = Records(store)
     policies = Policies(config, records, needs_channel=True)
 
     async def look() -> list[tuple[str, bool]]:
+        found = []
+        if held := token("discord", config.discord, folder, environment):
+            from bot.platforms.discord_bot.by_http import findings as on_discord  # a second to import
+
+            found += [one async for one in on_discord(config.discord, held, policies, records)]
+        if held := token("telegram", config.telegram, folder, environment):
+            from bot.platforms.telegram_bot.by_http import findings as on_telegram  # likewise
+
+            found += [one async for one in on_telegram(config.telegram, held, policies, records)]
         return [
-            (visible(f"{where}: {'' if found.fine else 'to mend: '}{found.text}"), found.fine)
-            async for where, found in findings(config.discord, held, policies, records)
+            (visible(f"{where}: {'' if finding.fine else 'to mend: '}{finding.text}"), finding.fine)
+            for where, finding in found
         ]
 
     try:

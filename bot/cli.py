@@ -91,12 +91,12 @@ def run(config_file: Path | None) -> None:
 @main.command()
 @_config
 def doctor(config_file: Path | None) -> None:
-    """Check as "config check" does, then look at Haven on Discord and in each server, and say what is to mend."""
-    from bot.checks import checks, on_discord
+    """Check as "config check" does, then look at Haven on each platform, and say what is to mend."""
+    from bot.checks import checks, online
 
     for line in checks(config_file, os.environ):
         click.echo(line)
-    found = on_discord(config_file, os.environ)
+    found = online(config_file, os.environ)
     for line, _ in found:
         click.echo(line)
     if not all(fine for _, fine in found):

@@ -26,6 +26,7 @@ _Struct = TypeVar("_Struct", bound=Struct)
 _Path = Annotated[str, Meta(pattern=r"^[^\0]*$")]
 _File = Annotated[_Path, Meta(min_length=1)]
 _Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
+_Url = Annotated[str, Meta(pattern=r"^(https?://.+)?$")]
 _Days = Annotated[int, Meta(ge=1, le=365)]
 
 
@@ -96,8 +97,18 @@ class DiscordSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True)
 
     read_messages: bool = True
     warnings_a_day: Annotated[int, Meta(ge=0, le=1000)] = 50
-    api_url: Annotated[str, Meta(pattern=r"^(https?://.+)?$")] = ""
+    api_url: _Url = ""
     gateway_url: Annotated[str, Meta(pattern=r"^(wss?://.+)?$")] = ""
+
+
+class TelegramSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True):
+    """How Haven is on Telegram; empty addresses mean Telegram's own, an empty webhook that Haven asks for updates."""
+
+    api_url: _Url = ""
+    file_url: _Url = ""
+    webhook_url: Annotated[str, Meta(pattern=r"^(https://.+)?$")] = ""
+    webhook_listen: _File = "127.0.0.1"
+    webhook_port: Annotated[int, Meta(ge=1, le=65535)] = 8443
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,7 +120,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicySettings = PolicySettings()
     spaces: dict[str, Any] = {}
     discord: DiscordSettings = DiscordSettings()
-    telegram: PlatformSettings = PlatformSettings()
+    telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()
 
     def policy_of(self, space: str, chosen: Mapping[str, Any] | None = None) -> Policy:
@@ -153,9 +164,13 @@ def example() -> str:
 
 def token(platform: str, settings: PlatformSettings, folder: Path, environment: Mapping[str, str]) -> str | None:
     """Return a platform's token: from the environment, else from its file, else None."""
-    if value := environment.get(TOKEN_VARIABLES[platform]):
-        return value
-    return read_secret(folder / settings.token_file) if settings.token_file else None
+    variable = TOKEN_VARIABLES[platform]
+    where, held = variable, environment.get(variable, "").strip()
+    if not held and settings.token_file:
+        where, held = str(folder / settings.token_file), read_secret(folder / settings.token_file)
+    if any(character.isspace() or not character.isprintable() for character in held):
+        raise InputError(f"{where}: a token is one word, without line breaks")
+    return held or None
 
 
 def check_choice(chosen: Mapping[str, Any], space: str) -> None:

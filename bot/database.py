@@ -59,10 +59,16 @@ class Database:
         with self._lock, self.reported():
             return self.db.conn.execute(sql, values).fetchall()
 
+    def checkpoint(self) -> None:
+        """Empty the write-ahead log, so that what was deleted, which SQLite overwrites, is nowhere any more."""
+        with self._lock, self.reported():
+            self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def vacuum(self) -> None:
         """Rewrite the file without what was deleted."""
         with self._lock, self.reported():
-            self.db.conn.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+            self.db.conn.execute("VACUUM")
+        self.checkpoint()
 
     @contextmanager
     def reported(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ class Advice(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"  # the person accepts no private messages
     UNREACHABLE = "unreachable"  # the platform gives no way to write to this person
+    UNSTARTED = "unstarted"  # the platform lets nobody be written to before they write; it is sent once they do
     HELD = "held"  # the platform makes Haven wait before it writes to more people
     FAILED = "failed"  # the platform did not take it in time
     DISPUTED = "disputed"  # the person was warned and says that it was not about them
@@ -128,6 +129,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    UNSTARTED = "unstarted"  # the person has to write first
     DECLINED = "declined"  # the person has said no since
     WITHDRAWN = "withdrawn"  # the case has been ruled out since
     GONE = "gone"  # the alert to edit no longer exists

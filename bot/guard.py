@@ -60,6 +60,18 @@ class Guard:
             self._memory.forget(account)
         return self._store.forget(account, self._clock().timestamp(), own=own)
 
+    def leave(self, space: str) -> int:
+        """Erase everything about a space, here and in the database; return how many cases went."""
+        with self._lock:
+            self._memory.drop(space=space)
+        return self._store.leave(space)
+
+    def move(self, space: str, to: str) -> None:
+        """Keep cases and settings of a space that its platform gave another id."""
+        with self._lock:
+            self._memory.drop(space=space)
+        self._store.move(space, to)
+
     def _receive(self, message: Message) -> Iterable[Decision]:
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from bot.guard import Guard
 from bot.outbox import Outbox, to_its_end
 from classifiers.conversation import Message
+from classifiers.errors import InputError
+
+log = logging.getLogger(__name__)
 
 CAPACITY = 10_000
 _AT_ONCE = 64
@@ -18,7 +22,7 @@ class Inbox:
     def __init__(self, guard: Guard, outbox: Outbox) -> None:
         self._guard = guard
         self._outbox = outbox
-        self._queue: asyncio.Queue[Message] = asyncio.Queue(CAPACITY)
+        self._queue: asyncio.Queue[Message | asyncio.Future[None]] = asyncio.Queue(CAPACITY)
         self._reading = 0
 
     @property
@@ -29,6 +33,12 @@ class Inbox:
     async def put(self, message: Message) -> None:
         """Hand a message over; messages are read in the order in which they are handed over."""
         await self._queue.put(message)
+
+    async def caught_up(self) -> None:
+        """Return once all that was handed over until now is decided on; it has to be running."""
+        mark = asyncio.get_running_loop().create_future()
+        await self._queue.put(mark)
+        await mark
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -42,10 +52,26 @@ class Inbox:
         while not self._queue.empty():
             await self._read([])
 
-    async def _read(self, batch: list[Message]) -> None:
+    async def _read(self, batch: list[Message | asyncio.Future[None]]) -> None:
         while len(batch) < _AT_ONCE and not self._queue.empty():
             batch.append(self._queue.get_nowait())
         self._reading = len(batch)
-        await asyncio.to_thread(self._guard.receive, batch)
+        await asyncio.to_thread(self._decide, [one for one in batch if isinstance(one, Message)])
         self._reading = 0
+        for mark in batch:
+            if isinstance(mark, asyncio.Future) and not mark.done():
+                mark.set_result(None)
         self._outbox.wake()
+
+    def _decide(self, messages: list[Message]) -> None:
+        """Read messages; one that cannot be read is left out, and costs no other."""
+        try:
+            self._guard.receive(messages)
+        except InputError:
+            raise  # the database: nothing can be recorded any more
+        except Exception as error:  # noqa: BLE001 (what somebody writes must not stop the reading of others)
+            if len(messages) <= 1:
+                log.error("a message could not be read and was left out (%s)", type(error).__name__)
+                return
+            for message in messages:
+                self._decide([message])

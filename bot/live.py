@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,6 +16,10 @@ from bot.config import Config, load_config, token
 from bot.platforms.console import ConsolePlatform, Room
 from bot.sealing import one_time_seal
 from bot.store import Store
+
+if TYPE_CHECKING:
+    from bot.platforms.discord_bot import DiscordPlatform
+    from bot.platforms.telegram_bot import TelegramPlatform
 
 log = logging.getLogger(__name__)
 _WELCOME = """\
@@ -32,12 +37,13 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
     """
     config, folder = load_config(config_file)
     _log_to_stderr(config.log.level)
-    discord_token = token("discord", config.discord, folder, environment)
-    if token("telegram", config.telegram, folder, environment):
-        log.warning("a token for telegram is set, but this version does not know Telegram yet")
+    tokens = {
+        "discord": token("discord", config.discord, folder, environment),
+        "telegram": token("telegram", config.telegram, folder, environment),
+    }
     store = open_store(config, folder, environment)
-    if discord_token:
-        asyncio.run(_online(config, folder, store, discord_token))
+    if any(tokens.values()):
+        asyncio.run(_online(config, folder, store, tokens))
     else:
         log.info("no platform has a token: reading the console")
         asyncio.run(_on_console(config, folder, store))
@@ -56,16 +62,27 @@ async def _on_console(config: Config, folder: Path, store: Store) -> None:
         await serve(parts, [Room(parts, console).read(stdin_lines())])
 
 
-async def _online(config: Config, folder: Path, store: Store, discord_token: str) -> None:
-    from bot.platforms.discord_bot import DiscordPlatform  # a second to import, which the console is spared
-
-    platform = DiscordPlatform(config.discord, discord_token)
-    with composed(config, store, [platform], open_classifier(config, folder), needs_channel=True) as parts:
+async def _online(config: Config, folder: Path, store: Store, tokens: Mapping[str, str | None]) -> None:
+    platforms = list(_platforms(config, tokens))
+    with composed(config, store, platforms, open_classifier(config, folder), needs_channel=True) as parts:
         try:
-            await serve(parts, [platform.read(parts)])
+            await serve(parts, [platform.read(parts) for platform in platforms])
         finally:
-            await platform.close()
+            for platform in platforms:
+                await platform.close()
         log.info("stopped")
+
+
+def _platforms(config: Config, tokens: Mapping[str, str | None]) -> Iterator[DiscordPlatform | TelegramPlatform]:
+    """Yield the platforms that have a token; their clients take a second to import, which the console is spared."""
+    if discord := tokens["discord"]:
+        from bot.platforms.discord_bot import DiscordPlatform
+
+        yield DiscordPlatform(config.discord, discord)
+    if telegram := tokens["telegram"]:
+        from bot.platforms.telegram_bot import TelegramPlatform
+
+        yield TelegramPlatform(config.telegram, telegram)
 
 
 class _OneLine(logging.Formatter):

@@ -33,9 +33,9 @@ class Memory:
         for conversation in self._conversations.values():
             conversation.forget(account)
 
-    def drop(self, channel: str) -> None:
-        """Drop every conversation of a channel."""
-        for key in [key for key in self._conversations if key[1] == channel]:
+    def drop(self, *, space: str | None = None, channel: str | None = None) -> None:
+        """Drop every conversation of a space or of a channel."""
+        for key in [key for key in self._conversations if space == key[0] or channel == key[1]]:
             del self._conversations[key]
 
     def __len__(self) -> int:

@@ -83,6 +83,7 @@ class Outbox:
             if row is None:
                 return False
             self._busy.add(row.case)
+        self._news[platform.name].set()  # this worker took the news from the others, and there may be more
         try:
             delivery = await asyncio.to_thread(self._withheld, row) or await self._attempt(platform, row)
             await asyncio.to_thread(self._finish, row, delivery)
@@ -142,7 +143,8 @@ async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
         while not task.done():
             with suppress(asyncio.CancelledError):  # however often it is asked to stop
                 await asyncio.wait((task,))
-        task.result()  # what failed meanwhile is worse news than the end
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            raise error from None  # worse news than the end
         raise
 
 

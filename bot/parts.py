@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from bot.people import People
 from bot.policies import Policies
 from bot.records import Records
 from bot.store import Store
+from classifiers.conversation import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,9 @@ class Parts:
     people: People
     moderation: Moderation
     clock: Callable[[], datetime]
+
+    def set_up(self, space: str, actor: Account, changes: Mapping[str, object]) -> None:
+        """Keep what moderators chose (see `Policies.choose`); what waited for it is tried again at once."""
+        now = self.clock().timestamp()
+        self.policies.choose(space, actor, changes, now)
+        self.store.hasten(space, now)

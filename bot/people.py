@@ -14,13 +14,14 @@ from bot.case import Case
 from bot.guard import Guard
 from bot.memory import Memory
 from bot.policies import Policies
-from bot.rulings import disclaim, report
+from bot.rulings import disclaim, report, started
 from bot.store import Store
 from classifiers.assessment import Evidence, Kind, Level, Sensitivity
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.despair import shows_despair
 from classifiers.errors import InputError
+from classifiers.exchange import Conversation
 from classifiers.normalise import words
 
 _CHECKS = 1_000  # people whose last checks are held in memory
@@ -64,7 +65,8 @@ class People:
     def check(self, person: Account, text: str, key: str, author: Account | None = None) -> Verdict:
         """Read what somebody shows: written by `author`, who may be themselves, or (None) by who knows whom.
 
-        Checks of one person within an hour are read as one conversation; `key` is the platform's id of what is shown.
+        Checks of one person within an hour are read as one conversation, and each by itself, so that what was shown
+        before never makes less of it; `key` is the platform's id of what is shown.
         """
         now = self._clock()
         theirs = author or Account(person.platform, _SOMEBODY)
@@ -72,12 +74,11 @@ class People:
         with self._lock:
             for kind, speaker in ((Kind.THREAT, theirs), (Kind.DISCLOSURE, author or person)):
                 channel = f"{person.platform} {person.id}"
-                conversation = self._checks.conversation(kind, channel, now)
                 to = () if speaker == person else (person,)
                 message = Message(key, kind, channel, speaker, text, now, to)
-                readings.append(
-                    self._classifier.assess(conversation, message, Sensitivity.HIGH)[kind is not Kind.THREAT]
-                )
+                for conversation in (self._checks.conversation(kind, channel, now), Conversation(now)):
+                    read = self._classifier.assess(conversation, message, Sensitivity.HIGH)
+                    readings.append(read[kind is not Kind.THREAT])
         found = max(readings, key=lambda reading: (reading.level, reading.score))
         told = found.kind is Kind.DISCLOSURE
         finding = Finding.NOTHING
@@ -92,6 +93,18 @@ class People:
     def protected(self, person: Account) -> bool | None:
         """Return what the person chose, None when they have not."""
         return self._store.recipient(person).opted_in
+
+    def started(self, person: Account) -> None:
+        """Send the latest warning that waited until the person opened a chat with Haven, while its case is young."""
+        now, sent = self._clock(), False
+        with self._store.transaction():
+            recipient = self._store.recipient(person)
+            for before in reversed(self._store.cases_naming(person)):
+                if now - before.seen_at <= self._policies.of(before.space).incident_gap:
+                    case, effects = started(before, person, recipient, sent=sent)
+                    if case != before:
+                        self._store.record(case, effects, now.timestamp())
+                        sent = True
 
     def disclaim(self, person: Account, case_id: str) -> None:
         """Note that a warning was not about the person who got it; nothing when the case is gone or not theirs."""
@@ -151,7 +164,7 @@ class People:
         traces of a crime; their choice about warnings stays, so that it stays respected.
         """
         with self._lock:
-            self._checks.drop(f"{person.platform} {person.id}")
+            self._checks.drop(channel=f"{person.platform} {person.id}")
         self._leave_alerts(person)
         return self._guard.forget(person, own=True)
 

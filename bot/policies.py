@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from bot.config import Config, check_choice
-from bot.policy import Mode, Policy
+from bot.policy import AdviceBy, Mode, Policy
 from bot.records import Records
 from classifiers.conversation import Account
 
 _CACHED = 10_000
 SET_UP = "set_up"
+_PRIVATE = "private"
+
+
+def private_space(owner: Account) -> str:
+    """Return the space of the private chats that somebody lets Haven read for them."""
+    return f"{_PRIVATE}:{owner.platform}:{owner.id}"
 
 
 class Policies:
@@ -27,6 +33,7 @@ class Policies:
         self._records = records
         self._needs_channel = needs_channel
         self._cached = lru_cache(maxsize=_CACHED)(self._read)
+        self._alerting = cache(self._read_alerting)
 
     def of(self, space: str) -> Policy:
         """Return the policy of a space."""
@@ -36,16 +43,50 @@ class Policies:
         """Return whether there is a place where the moderators of a space read."""
         return not self._needs_channel or self.of(space).alert_channel is not None
 
+    def alerting(self, channel: str) -> list[str]:
+        """Return the spaces whose moderators read in a channel."""
+        return self._alerting().get(channel, [])
+
+    def alerted_in(self, channel: str) -> bool:
+        """Return whether a channel is one where moderators read."""
+        return channel in self._alerting()
+
+    def move(self, channel: str, to: str) -> None:
+        """Let alerts follow a channel that its platform gave another id, and read all policies anew."""
+        for space in self.alerting(channel):
+            self._records.choose(space, {**self._records.settings(space), "alert_channel": to})
+        self._forget()
+
     def choose(self, space: str, actor: Account, changes: Mapping[str, Any], at: float) -> Policy:
         """Keep what moderators chose (keys of `[policy]`) and who did; InputError when a value is not allowed."""
         check_choice(changes, space)
-        self._records.choose(space, {**self._records.settings(space), **changes})
         said = ", ".join(f"{key} = {value}" for key, value in changes.items())
-        self._records.note(space, None, actor, SET_UP, said, at)
-        self._cached.cache_clear()
+        with self._records.transaction():
+            self._records.choose(space, {**self._records.settings(space), **changes})
+            self._records.note(space, None, actor, SET_UP, said, at)
+        self._forget()
         return self.of(space)
 
+    def _forget(self) -> None:
+        self._cached.cache_clear()
+        self._alerting.cache_clear()
+
+    def _read_alerting(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for space in sorted({*self._records.spaces(), *self._config.spaces}):
+            if channel := self.of(space).alert_channel:
+                found.setdefault(channel, []).append(space)
+        return found
+
     def _read(self, space: str) -> Policy:
+        kind, _, owner = space.partition(":")
+        if kind == _PRIVATE:
+            return replace(
+                self._config.policy.policy(),
+                mode=Mode.ADVISE,
+                advice_by=AdviceBy.AUTOMATIC,
+                protects=Account(*owner.split(":", 1)),
+            )
         policy = self._config.policy_of(space, self._records.settings(space))
         if self._needs_channel and policy.alert_channel is None:
             return replace(policy, mode=Mode.OBSERVE)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from classifiers.assessment import Sensitivity
+from classifiers.conversation import Account
 
 
 class Mode(IntEnum):
@@ -30,7 +31,8 @@ class Policy:
     """What one space wants of Haven.
 
     `alert_channel` is where its moderators read and `page` the role to call where it cannot wait; channels in
-    `skipped` are not read. `cooldown` is the shortest time between two warnings to one person; a case that was
+    `skipped` are not read. A private chat that its owner lets Haven read `protects` them: nobody else is written to,
+    and no moderator is told. `cooldown` is the shortest time between two warnings to one person; a case that was
     quiet for `incident_gap` is over, and what follows is a new one.
     """
 
@@ -41,6 +43,7 @@ class Policy:
     alert_channel: str | None = None
     page: str | None = None
     skipped: tuple[str, ...] = ()
+    protects: Account | None = None
     cooldown: timedelta = timedelta(days=1)
     incident_gap: timedelta = timedelta(days=7)
     retention: timedelta = timedelta(days=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +32,18 @@ class Records:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return what holds the database for one step that happens wholly or not at all."""
+        return self._database.transaction()
+
     def settings(self, space: str) -> dict[str, Any]:
         """Return the keys of the policy that a space has set itself."""
         rows = self._database.query("SELECT settings FROM spaces WHERE space = ? AND settings IS NOT NULL", (space,))
         return msgspec.json.decode(rows[0][0], type=dict[str, Any]) if rows else {}
+
+    def spaces(self) -> list[str]:
+        """Return the spaces that have settings or were read."""
+        return [space for (space,) in self._database.query("SELECT space FROM spaces ORDER BY space")]
 
     def choose(self, space: str, settings: Mapping[str, Any]) -> None:
         """Keep the keys of the policy that a space has set itself."""

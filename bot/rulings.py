@@ -45,6 +45,21 @@ def disclaim(case: Case, account: Account) -> tuple[Case, tuple[Effect, ...]]:
     return shown(case, with_advice(case, account, Advice.DISPUTED))
 
 
+def started(case: Case, account: Account, recipient: Recipient, *, sent: bool) -> tuple[Case, tuple[Effect, ...]]:
+    """Fold into the case that a target, whom nobody could write to before, has opened a chat with Haven.
+
+    One warning is enough: nothing follows where that of another case is `sent`.
+    """
+    if not any(t.account == account and t.advice is Advice.UNSTARTED for t in case.targets):
+        return case, ()
+    if recipient.opted_in is False:
+        return shown(case, with_advice(case, account, Advice.DECLINED))
+    if sent:
+        return shown(case, with_advice(case, account, Advice.RECENT))
+    now = with_advice(case, account, Advice.PENDING)
+    return shown(case, now, (warning(now, account),))
+
+
 def report(
     member: Account,
     text: str,

@@ -157,6 +157,15 @@ class Store(Database):
         with self.transaction():
             self.db.conn.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, row.id))
 
+    def hasten(self, space: str, now: float) -> None:
+        """Let the waiting effects of a space be due now."""
+        with self.transaction():
+            self.db.conn.execute(
+                "UPDATE outbox SET due_at = ? WHERE settled_at IS NULL AND due_at > ?"
+                " AND case_id IN (SELECT id FROM cases WHERE space = ?)",
+                (now, now, space),
+            )
+
     def settle(self, row: Row, delivery: Delivery, now: float) -> None:
         """Close the row, drop its payload and keep how it ended; only a delivered warning counts as one."""
         with self.transaction():
@@ -182,9 +191,9 @@ class Store(Database):
     def forget(self, account: Account, now: float, *, own: bool = False) -> int:
         """Erase everything about the account; return how many cases lost content.
 
-        Cases about it go (with `own` only those in which it told of something); in cases aimed at it, it is no
-        longer named and no words are left, on the alert either. Its choice about warnings stays, so that it
-        stays respected.
+        Cases about it go; in cases aimed at it, it is no longer named and no words are left, on the alert either.
+        Its choice about warnings stays, so that it stays respected. With `own` it asked for this itself: then cases
+        in which it threatens somebody or is accused stay, and words that are only guessed to be aimed at it.
         """
         key = (account.platform, account.id)
         with self.transaction():
@@ -194,16 +203,17 @@ class Store(Database):
                 (*key, Kind.DISCLOSURE, Kind.DISCLOSURE if own else Kind.THREAT),
             ).rowcount
             for (id,) in aimed:
-                if case := self.case_of(id):
-                    others = tuple(target for target in case.targets if target.account != account)
-                    likely = None if case.likely == account else case.likely
-                    case, effects = shown(case, replace(case, targets=others, likely=likely, evidence=()))
+                if (case := self.case_of(id)) and (nameless := _without(case, account, own=own)) != case:
+                    case, effects = shown(case, nameless)
                     self._redact_waiting(case, account)
                     self.record(case, effects, now)
                     gone += 1
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
             self._drop_empty_recipients()
-        self.vacuum()
+        if own:
+            self.checkpoint()
+        else:
+            self.vacuum()
         return gone
 
     def purge(self, space: str, before: datetime) -> int:
@@ -213,6 +223,44 @@ class Store(Database):
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE advised_at < ?", (limit,))
             self._drop_empty_recipients()
             return self.db.conn.execute("DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, limit)).rowcount
+
+    def leave(self, space: str) -> int:
+        """Erase cases and settings of a space; return how many cases went. Its audit trail stays, without notes."""
+        with self.transaction():
+            self.db.conn.execute(
+                "UPDATE recipients SET advised_at = NULL WHERE (platform, account) IN (SELECT targets.platform,"
+                " targets.account FROM targets JOIN cases ON id = case_id WHERE space = ?)",
+                (space,),
+            )
+            self._drop_empty_recipients()
+            gone = self.db.conn.execute("DELETE FROM cases WHERE space = ?", (space,)).rowcount
+            self.db.conn.execute("DELETE FROM spaces WHERE space = ?", (space,))
+        self.vacuum()
+        return gone
+
+    def move(self, space: str, to: str) -> None:
+        """Give the cases, the waiting effects, the settings and the audit trail of a space its new id.
+
+        Messages from before are in no channel of the new space, where their numbers may be those of others.
+        """
+        with self.transaction():
+            for (body,) in self.query("SELECT body FROM cases WHERE space = ?", (space,)):
+                case = self._case(body)
+                self._write_case(replace(case, space=to, channel=case.channel.replace(space, to, 1), message_id=""))
+            for id, name, payload in self.query(
+                "SELECT outbox.id, effect, payload FROM outbox JOIN cases ON cases.id = case_id"
+                " WHERE space = ? AND settled_at IS NULL",
+                (to,),
+            ):
+                self.db.conn.execute(
+                    "UPDATE outbox SET payload = ? WHERE id = ?",
+                    (self._closed(_moved(self._opened(name, payload), space, to)), id),
+                )
+            self.db.conn.execute(
+                "UPDATE OR REPLACE spaces SET space = ? WHERE space = ? AND settings IS NOT NULL", (to, space)
+            )
+            self.db.conn.execute("DELETE FROM spaces WHERE space = ?", (space,))
+            self.db.conn.execute("UPDATE audit SET space = ? WHERE space = ?", (to, space))
 
     def spaces(self) -> list[str]:
         """Return the spaces that have cases."""
@@ -260,7 +308,7 @@ class Store(Database):
             pk="id",
         )
         self.db.conn.execute("DELETE FROM targets WHERE case_id = ?", (case.id,))
-        named = {target.account for target in case.targets} | ({case.likely} if case.likely else set())
+        named = {*(target.account for target in case.targets), *filter(None, (case.likely, case.accused))}
         self.db.conn.executemany(
             "INSERT INTO targets VALUES (?, ?, ?)",
             [(case.id, account.platform, account.id) for account in sorted(named)],
@@ -271,6 +319,29 @@ class Store(Database):
             self.db.table("recipients").upsert(
                 {"platform": account.platform, "account": account.id, **values}, pk=("platform", "account")
             )
+
+
+def _without(case: Case, account: Account, *, own: bool) -> Case:
+    """Return a case in which an account is no longer named, without the words that were aimed at it."""
+    others = tuple(target for target in case.targets if target.account != account)
+    return replace(
+        case,
+        targets=others,
+        likely=None if case.likely == account else case.likely,
+        accused=None if case.accused == account and not own else case.accused,
+        evidence=case.evidence if own and others == case.targets else (),
+    )
+
+
+def _moved(effect: Effect, space: str, to: str) -> Effect:
+    if isinstance(effect, AlertModerators | UpdateAlert):
+        alert = effect.alert
+        if alert.space != space:
+            return effect
+        return replace(
+            effect, alert=replace(alert, space=to, channel=alert.channel.replace(space, to, 1), message_id="")
+        )
+    return replace(effect, space=to)
 
 
 def _besides(cases: Sequence[str]) -> str:

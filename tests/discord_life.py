@@ -29,6 +29,7 @@ THREAT = (
     "pay me now or i send your nudes to everyone you know",
 )
 PATIENCE = 20.0
+_MOST = 1000  # warnings a day that can be set
 
 
 @asynccontextmanager
@@ -77,7 +78,7 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 (what is waited for is in another process)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.003)
 
 
 def account(user: User) -> Account:
@@ -101,7 +102,9 @@ class Home:
         self.parts: Parts
 
     async def __aenter__(self) -> Self:
-        self.parts = await self._living.enter_async_context(living(self.discord, self.folder, self._classifier))
+        self.parts = await self._living.enter_async_context(
+            living(self.discord, self.folder, self._classifier, warnings_a_day=_MOST)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

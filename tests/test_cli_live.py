@@ -112,7 +112,7 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
 ) -> None:
     (tmp_path / "haven.toml").write_text('[log]\nlevel = "debug"')
     spoken = ["ann> anyone for pizza?", *threat("kayla", "sam"), "ben> me!", "not a line", "", "ann> /protect on"]
-    result = haven("run", said="\n".join(spoken), HAVEN_TELEGRAM_TOKEN="s3cret")  # noqa: S106 (a made-up one)
+    result = haven("run", said="\n".join(spoken))
     assert result.returncode == 0
     titles = [re.sub(r"case \w+", "case", title) for title, _ in frames(result.stdout)]
     assert titles.count("to the moderators  ·  case") == 1
@@ -130,9 +130,8 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
     assert {outcome for _, outcome in recorded} == {"delivered"}
     assert result.stderr.count(READING) == 1
     assert "INFO bot.outbox: AlertModerators of case " in result.stderr
-    assert "WARNING bot.live: a token for telegram is set" in result.stderr
     files = "".join(path.read_bytes().decode("latin-1") for path in tmp_path.iterdir())
-    for said in ("s3cret", "pizza", "nudes", "gift cards", "30 minutes", "please delete"):
+    for said in ("pizza", "nudes", "gift cards", "30 minutes", "please delete"):
         assert said not in result.stderr
         assert said not in files
 

@@ -36,6 +36,7 @@ RANGES = [
     ("policy", "incident_gap_days", 1, 365),
     ("policy", "retention_days", 1, 90),
     ("discord", "warnings_a_day", 0, 1000),
+    ("telegram", "webhook_port", 1, 65_535),
 ]
 IDS = [("policy", "alert_channel"), ("policy", "page_role")]
 LISTS = [("policy", "skip_channels")]
@@ -43,6 +44,9 @@ FLAGS = [("discord", "read_messages")]
 ADDRESSES = [
     ("discord", "api_url", "https://proxy.example/api/v10", "http://127.0.0.1:8080", "wss://gateway.example"),
     ("discord", "gateway_url", "wss://gateway.example", "ws://127.0.0.1:8080", "https://proxy.example"),
+    ("telegram", "api_url", "https://api.example", "http://127.0.0.1:8081", "wss://api.example"),
+    ("telegram", "file_url", "https://files.example", "http://127.0.0.1:8081", "ftp://files.example"),
+    ("telegram", "webhook_url", "https://haven.example/in", "https://haven.example", "http://haven.example"),
 ]
 FILES = [
     ("store", "database"),
@@ -50,6 +54,7 @@ FILES = [
     ("model", "folder"),
     ("discord", "token_file"),
     ("telegram", "token_file"),
+    ("telegram", "webhook_listen"),
 ]
 
 

@@ -554,6 +554,31 @@ def test_despair_in_a_case_that_was_ruled_out_changes_nothing(store: Store) -> N
     assert performed(store) == []
 
 
+# Forgetting.
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize(("account", "level"), [(KAYLA, Level.NONE), (SAM, Level.ALERT)])
+def test_what_somebody_wrote_is_forgotten_in_memory_too(
+    store: Store, account: Account, level: Level, own: bool
+) -> None:
+    guard = guard_of(store, reader(word=(0.3, -2.0)))
+    guard.receive(says(["word", "word", "word"]))
+    guard.forget(account, own=own)
+    assert guard.receive(says(["word"], minutes=5))[0].found.level is level
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_who_asks_for_it_themselves_does_not_erase_that_they_threatened(store: Store, own: bool) -> None:
+    guard = guard_of(store, reader(menace=(2.0, -2.0)))
+    guard.receive(says(["menace"]))
+    before = store.case("home", KAYLA, Kind.THREAT)
+    assert before
+    assert guard.forget(KAYLA, own=own) == (0 if own else 1)
+    assert store.case_of(before.id) == (before if own else None)
+    assert guard.forget(SAM, own=own) == (1 if own else 0)
+
+
 # Time.
 
 

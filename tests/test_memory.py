@@ -30,6 +30,28 @@ def lines(memory: Memory, channel: str, hours: float = 0, space: str = "home") -
     return len(memory.conversation(space, channel, at(hours)).lines)
 
 
+PLACES = [("home", "lobby"), ("work", "lobby"), ("home", "garden")]
+
+
+@pytest.mark.parametrize(
+    ("dropped", "left"),
+    [
+        ({"channel": "lobby"}, [0, 0, 1]),
+        ({"space": "home"}, [0, 1, 0]),
+        ({"space": "nowhere"}, [1, 1, 1]),
+        ({"channel": "nowhere"}, [1, 1, 1]),
+        ({}, [1, 1, 1]),
+    ],
+)
+def test_the_conversations_of_a_space_or_a_channel_can_be_dropped(dropped: dict[str, str], left: list[int]) -> None:
+    memory = Memory(10, WEEK)
+    for space, channel in PLACES:
+        say(memory, channel, 0, space=space)
+    memory.drop(**dropped)
+    assert len(memory) == sum(left)
+    assert [lines(memory, channel, space=space) for space, channel in PLACES] == left
+
+
 def test_a_channel_has_one_conversation() -> None:
     memory = Memory(10, WEEK)
     first = say(memory, "lobby", 0)

@@ -106,11 +106,11 @@ def moderation(store: Store, records: Records, clock: Clock) -> Moderation:
 
 Doing = Callable[[Moderation, str, str, Account], object]
 DOINGS: list[Doing] = [
-    lambda moderation, space, id, actor: moderation.rule(space, id, Ruling.NOT_SEXTORTION, actor),
-    lambda moderation, space, id, actor: moderation.advise(space, id, SAM, actor),
-    lambda moderation, space, id, actor: moderation.act(space, id, Act.BANNED, actor),
-    lambda moderation, space, id, actor: moderation.act(space, id, Act.NOTED, actor, NOTE),
-    lambda moderation, space, id, actor: moderation.attempt(space, id, Act.DELETED_MESSAGES, actor),
+    lambda moderation, space, case, actor: moderation.rule(space, case, Ruling.NOT_SEXTORTION, actor),
+    lambda moderation, space, case, actor: moderation.advise(space, case, SAM, actor),
+    lambda moderation, space, case, actor: moderation.act(space, case, Act.BANNED, actor),
+    lambda moderation, space, case, actor: moderation.act(space, case, Act.NOTED, actor, NOTE),
+    lambda moderation, space, case, actor: moderation.attempt(space, case, Act.DELETED_MESSAGES, actor),
 ]
 every_doing = pytest.mark.parametrize("do", DOINGS, ids=["rule", "advise", "act", "note", "attempt"])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from bot import outbox as outbox_module
 from bot.case import Case, Post, decide, despair, view
 from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
-from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, Outbox, wait_before
+from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, WORKERS, Outbox, to_its_end, wait_before
 from bot.policy import Policy, Recipient
 from bot.rulings import rule
 from bot.sealing import Seal, one_time_seal
@@ -51,12 +53,14 @@ class Scripted:
         self.name = name
         self.answers = list(answers)
         self.performed: list[Effect] = []
+        self.keys: list[str] = []
 
     async def ready(self) -> None:
         """There is nothing to wait for."""
 
     async def perform(self, effect: Effect, key: str) -> Delivery:
         self.performed.append(effect)
+        self.keys.append(key)
         if not self.answers:
             return Delivery(Outcome.DELIVERED, reference=f"post-{len(self.performed)}")
         answer = self.answers.pop(0)
@@ -80,7 +84,45 @@ class Stuck(Scripted):
         return delivery
 
 
-def found(platform: str = "console", level: Level = Level.ADVISE) -> Assessment:
+class Busy(Scripted):
+    """A platform that takes its time, and does not answer at all where `stuck` says so before it is let go."""
+
+    def __init__(self, stuck: Callable[[Effect], bool] = lambda _: False) -> None:
+        super().__init__()
+        self.stuck = stuck
+        self.let_go = asyncio.Event()
+        self.under_way: list[str] = []
+        self.most_at_once = 0
+
+    async def perform(self, effect: Effect, key: str) -> Delivery:
+        case = case_of(effect)
+        assert case not in self.under_way
+        self.under_way.append(case)
+        self.most_at_once = max(self.most_at_once, len(self.under_way))
+        delivery = await super().perform(effect, key)
+        if self.stuck(effect):
+            await self.let_go.wait()
+        await asyncio.sleep(0.002)
+        self.under_way.remove(case)
+        return delivery
+
+
+class Away(Scripted):
+    """A platform that cannot be reached before it is."""
+
+    def __init__(self, name: str = "console") -> None:
+        super().__init__(name)
+        self.there = asyncio.Event()
+
+    async def ready(self) -> None:
+        await self.there.wait()
+
+
+def case_of(effect: Effect) -> str:
+    return effect.alert.case if isinstance(effect, AlertModerators | UpdateAlert) else effect.case
+
+
+def found(platform: str = "console", level: Level = Level.ADVISE, sender: str = "kayla") -> Assessment:
     return Assessment(
         message_id="m1",
         space="home",
@@ -89,15 +131,15 @@ def found(platform: str = "console", level: Level = Level.ADVISE) -> Assessment:
         kind=Kind.THREAT,
         level=level,
         score=0.99,
-        sender=Account(platform, "kayla"),
+        sender=Account(platform, sender),
         target=Account(platform, SAM.id),
         evidence=(Evidence(Marker.SHARE_THREAT, "m1", 0.9, WORDS),),
     )
 
 
-def recorded(store: Store, platform: str = "console", level: Level = Level.ADVISE) -> Case:
+def recorded(store: Store, platform: str = "console", level: Level = Level.ADVISE, sender: str = "kayla") -> Case:
     """Record an alert, and at that level a warning."""
-    case, effects = decide(None, found(platform, level), Policy(), Recipient())
+    case, effects = decide(None, found(platform, level, sender), Policy(), Recipient())
     assert case
     store.record(case, effects, NOON.timestamp())
     return case
@@ -454,6 +496,160 @@ def test_waits_double_up_to_a_bound_and_are_spread(
     assert shortest <= wait_before(attempts, retry_after, 0.3) <= longest
 
 
+# Held back, because the platform makes Haven wait.
+
+
+async def test_a_warning_that_is_held_back_is_told_to_the_moderators_and_tried_again(
+    store: Store, clock: Clock
+) -> None:
+    case = recorded(store)
+    held = Delivery(Outcome.HELD, detail="too many people", retry_after=5000.0)
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), held)
+    outbox = Outbox(store, [platform], clock)
+    await outbox.drain()
+    assert names(platform) == ["AlertModerators", "AdviseTarget", "UpdateAlert"]
+    told = platform.performed[-1]
+    assert isinstance(told, UpdateAlert)
+    assert [target.advice for target in told.alert.targets] == [Advice.HELD] == [advice_now(store, case)]
+    assert store.next_due("console") == pytest.approx(clock.now.timestamp() + 5000.0)
+    assert [done.effect for done in store.settled(case.id)] == ["AlertModerators", "UpdateAlert"]
+    assert store.recipient(SAM).advised_at == NOON  # nobody else warns the same person meanwhile
+    clock.forward(4999)
+    await outbox.drain()
+    assert len(platform.performed) == 3
+    clock.forward(2)
+    await outbox.drain()
+    assert names(platform)[3:] == ["AdviseTarget", "UpdateAlert"]
+    assert advice_now(store, case) is Advice.DELIVERED
+    assert store.next_due("console") is None
+
+
+async def test_a_warning_that_is_held_back_again_and_again_is_told_once_and_fails_in_the_end(
+    store: Store, clock: Clock
+) -> None:
+    case = recorded(store)
+    held = Delivery(Outcome.HELD, detail="too many people")
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), held)
+    outbox = Outbox(store, [platform], clock)
+    await outbox.drain()
+    platform.answers = [held] * (MOST_ATTEMPTS - 1)
+    await until_nothing_waits(store, outbox, clock)
+    assert names(platform).count("AdviseTarget") == MOST_ATTEMPTS
+    edits = [effect.alert.targets[0].advice for effect in platform.performed if isinstance(effect, UpdateAlert)]
+    assert edits == [Advice.HELD, Advice.FAILED]
+    assert advice_now(store, case) is Advice.FAILED
+    assert store.recipient(SAM).advised_at is None
+
+
+async def test_who_says_no_while_their_warning_is_held_back_never_gets_it(store: Store, clock: Clock) -> None:
+    case = recorded(store)
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), Delivery(Outcome.HELD))
+    outbox = Outbox(store, [platform], clock)
+    await outbox.drain()
+    opts_out(store, case)
+    await until_nothing_waits(store, outbox, clock)
+    assert names(platform) == ["AlertModerators", "AdviseTarget", "UpdateAlert", "UpdateAlert"]
+    assert advice_now(store, case) is Advice.DECLINED
+
+
+# Keys, by which a platform knows what it has done.
+
+
+async def test_every_attempt_at_an_effect_has_the_same_key_and_no_other_effect_has_it(
+    store: Store, clock: Clock
+) -> None:
+    recorded(store)
+    recorded(store, sender="kim")
+    platform = Scripted("console", *[LATER] * 8)
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert len(platform.keys) > len(set(platform.keys)) >= 4
+    effects: dict[str, Effect] = {}
+    for key, effect in zip(platform.keys, platform.performed, strict=True):
+        assert effects.setdefault(key, effect) == effect
+    assert len(set(map(str, effects.values()))) == len(effects)
+    assert all(0 < len(key) <= 25 for key in platform.keys)
+
+
+# Cases beside each other.
+
+
+def is_warning_of(case: Case) -> Callable[[Effect], bool]:
+    return lambda effect: isinstance(effect, AdviseTarget) and effect.case == case.id
+
+
+async def test_a_warning_that_gets_nowhere_delays_no_other_case(store: Store, clock: Clock) -> None:
+    first = recorded(store)
+    platform = Busy(is_warning_of(first))
+    outbox = Outbox(store, [platform], clock)
+    async with running(outbox):
+        await until(lambda: names(platform) == ["AlertModerators", "AdviseTarget"])
+        other = recorded(store, sender="kim")
+        outbox.wake()
+        await until(lambda: advice_now(store, other) is Advice.DELIVERED)
+        assert advice_now(store, first) is Advice.PENDING
+        assert names(platform)[2:4] == ["AlertModerators", "AdviseTarget"]
+        platform.let_go.set()
+        await until(lambda: store.next_due("console") is None)
+    assert advice_now(store, first) is Advice.DELIVERED
+
+
+async def test_cases_are_served_side_by_side_but_each_in_its_order(store: Store, clock: Clock) -> None:
+    cases = [recorded(store, sender=f"kay{number}") for number in range(3 * WORKERS)]
+    platform = Busy()
+    outbox = Outbox(store, [platform], clock)
+    async with running(outbox):
+        await until(lambda: store.next_due("console") is None)
+    assert 1 < platform.most_at_once <= WORKERS
+    for case in cases:
+        performed = [type(effect) for effect in platform.performed if case_of(effect) == case.id]
+        assert performed == [AlertModerators, AdviseTarget, UpdateAlert]
+
+
+async def test_so_many_stuck_cases_leave_the_others_waiting_and_not_lost(store: Store, clock: Clock) -> None:
+    for number in range(WORKERS + 2):
+        recorded(store, level=Level.ALERT, sender=f"kay{number}")
+    platform = Busy(lambda _: True)
+    async with running(Outbox(store, [platform], clock)):
+        await until(lambda: len(platform.performed) == WORKERS)
+        await asyncio.sleep(0.02)
+        assert len(platform.performed) == WORKERS
+        platform.let_go.set()
+        await until(lambda: store.next_due("console") is None)
+    assert len(platform.performed) == WORKERS + 2
+
+
+async def test_a_worker_that_gets_stuck_does_not_keep_the_news_from_the_others(
+    tmp_path: Path, seal: Seal, clock: Clock
+) -> None:
+    class Slow(Store):
+        """Answers all but the first who ask when something is due late, with what was so before."""
+
+        def __init__(self) -> None:
+            super().__init__(tmp_path / "haven.db", seal)
+            self.asked = 0
+            self.answer = threading.Event()
+
+        def next_due(self, platform: str, busy: Sequence[str] = ()) -> float | None:
+            due = super().next_due(platform, busy)
+            self.asked += 1
+            if self.asked > 1:
+                self.answer.wait(20)
+            return due
+
+    with closing(Slow()) as store:
+        platform = Busy(lambda _: True)
+        outbox = Outbox(store, [platform], clock)
+        async with running(outbox):
+            await until(lambda: store.asked == WORKERS)
+            for sender in ("kay", "kim"):
+                recorded(store, level=Level.ALERT, sender=sender)
+            outbox.wake()
+            await until(lambda: len(platform.performed) == 1)
+            store.answer.set()
+            await until(lambda: len(platform.performed) == 2)
+            platform.let_go.set()
+
+
 # Platforms beside each other.
 
 
@@ -489,6 +685,27 @@ async def test_each_platform_performs_its_own_effects_only(store: Store, clock: 
     await Outbox(store, [other, one], clock).drain()
     assert other.performed == []
     assert advice_now(store, case) is Advice.DELIVERED
+
+
+async def test_nothing_is_performed_on_a_platform_before_it_is_ready(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "_READY_SECONDS", 0.02)
+    recorded(store, "away")
+    recorded(store, "here")
+    away, here = Away("away"), Scripted("here")
+    outbox = Outbox(store, [away, here], clock)
+    await outbox.drain()
+    assert (names(away), names(here)) == ([], ["AlertModerators", "AdviseTarget", "UpdateAlert"])
+    async with running(outbox):
+        await asyncio.sleep(0.02)
+        assert away.performed == []
+        with closing(sqlite3.connect(store.path or "")) as connection:
+            tried = connection.execute("SELECT max(attempts) FROM outbox WHERE platform = 'away'").fetchall()
+        assert tried == [(0,)]
+        away.there.set()
+        await until(lambda: store.next_due("away") is None)
+    assert names(away) == ["AlertModerators", "AdviseTarget", "UpdateAlert"]
 
 
 # Running, stopping and starting again.
@@ -533,6 +750,28 @@ async def test_what_is_under_way_at_the_end_is_settled_and_not_repeated(
     with closing(Store(tmp_path / "haven.db", seal)) as again:
         await Outbox(again, [platform], clock).drain()
     assert names(platform) == ["AlertModerators"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_has_begun_ends_however_often_it_is_asked_to_stop(fails: bool) -> None:
+    go, done = asyncio.Event(), []
+
+    async def work() -> None:
+        await go.wait()
+        if fails:
+            raise InputError("disk is full")
+        done.append("all of it")
+
+    task = asyncio.create_task(to_its_end(work()))
+    for _ in range(3):
+        await asyncio.sleep(0.002)
+        assert task.cancel()
+    await asyncio.sleep(0.002)
+    assert not task.done()
+    go.set()
+    with pytest.raises(InputError if fails else asyncio.CancelledError):
+        await task
+    assert done == ([] if fails else ["all of it"])
 
 
 async def test_a_restart_goes_on_where_it_stopped(store: Store, clock: Clock, tmp_path: Path, seal: Seal) -> None:

@@ -165,6 +165,14 @@ def test_advice_is_sent_to_whom_none_reached_and_not_to_who_said_no(advice: Advi
     assert now.targets == ((Target(SAM, Advice.DECLINED),) if sendable else case.targets)
 
 
+@pytest.mark.parametrize("case", [posted(), reported()[0]], ids=["seen", "reported"])
+def test_advice_goes_to_whom_a_moderator_names_but_never_to_who_is_held_to_threaten(case: Case) -> None:
+    assert advise(case, KAYLA, NOBODY_YET) == (case, ())
+    now, effects = advise(case, BEN, NOBODY_YET)
+    assert [effect.target for effect in effects if isinstance(effect, AdviseTarget)] == [BEN]
+    assert Target(BEN, Advice.PENDING) in now.targets
+
+
 # What the person who was warned says.
 
 
@@ -250,8 +258,7 @@ def test_an_alert_that_becomes_grave_calls_the_role_once(crisis: bool) -> None:
     case, effects = decided(case, found(hours=2, crisis=True))
     assert isinstance(effects[0], UpdateAlert)
     assert pages(effects) == []
-    for fold in (lambda: despair(case, SAM, NOBODY_YET), lambda: rule(case, Ruling.CONFIRMED)):
-        assert pages(fold()[1]) == []
+    assert pages(despair(case, SAM, NOBODY_YET)[1]) == pages(rule(case, Ruling.CONFIRMED)[1]) == []
 
 
 def test_despair_calls_the_role() -> None:

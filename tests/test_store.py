@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,31 +11,34 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 
 from bot.case import Case, Post, view
 from bot.effects import (
+    Act,
     Advice,
     AdviseTarget,
     AlertModerators,
     Delivery,
     Effect,
     Outcome,
+    PageModerators,
     Ruling,
     Target,
     UpdateAlert,
 )
 from bot.policy import Recipient
 from bot.sealing import Seal, one_time_seal
-from bot.store import Row, Store
+from bot.store import Row, Settled, Store
 from classifiers.assessment import Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 from classifiers.errors import InputError
@@ -72,8 +76,8 @@ def warning(case: Case, target: Account = SAM) -> AdviseTarget:
     return AdviseTarget(case.id, case.space, target, case.kind, case.locale, case.crisis)
 
 
-def take(store: Store, now: float = 100.0, platform: str = "console") -> Row:
-    row = store.begin(platform, now)
+def take(store: Store, now: float = 100.0, platform: str = "console", busy: Sequence[str] = ()) -> Row:
+    row = store.begin(platform, now, busy)
     assert row is not None
     return row
 
@@ -170,6 +174,29 @@ def test_the_cases_since_a_time_are_those_of_the_space_oldest_first(store: Store
     assert store.cases_since("home", early.seen_at) == [early]
 
 
+def test_the_latest_cases_are_those_of_the_space_the_latest_first(store: Store) -> None:
+    cases = [case_about(KAYLA, f"c{hours}", hours=hours) for hours in (0.5, 10, 2)]
+    for case in (*cases, case_about(KAYLA, "elsewhere", space="work", hours=99)):
+        store.record(case, [], 1.0)
+    half, ten, two = cases
+    assert store.latest_cases("home", 9) == [ten, two, half]
+    assert store.latest_cases("home", 2) == [ten, two]
+    assert store.latest_cases("nowhere", 9) == []
+
+
+def test_the_cases_that_name_somebody_are_about_them_or_aimed_at_them_in_every_space(store: Store) -> None:
+    about = case_about(SAM, "about", BEN, hours=3)
+    aimed = case_about(KAYLA, "aimed", BEN, SAM, space="work", hours=1)
+    guess = replace(case_about(KAYLA, "guess", BEN, hours=2), likely=SAM)
+    namesake = case_about(Account("elsewhere", SAM.id), "namesake", Account("elsewhere", SAM.id))
+    for case in (about, aimed, guess, namesake, case_about(KAYLA, "others", BEN)):
+        store.record(case, [], 1.0)
+    assert store.cases_naming(SAM) == [aimed, guess, about]
+    assert store.cases_naming(Account("elsewhere", SAM.id)) == [namesake]
+    store.record(replace(aimed, targets=()), [], 2.0)
+    assert store.cases_naming(SAM) == [guess, about]
+
+
 def test_a_likely_target_is_forgotten_too(store: Store) -> None:
     case = replace(case_about(KAYLA, "guess"), likely=SAM)
     store.record(case, [], 1.0)
@@ -259,6 +286,19 @@ def test_what_is_postponed_lets_others_pass(store: Store) -> None:
     assert take(store, 60.0).effect == AlertModerators(view(case))
 
 
+def test_busy_cases_are_passed_over(store: Store) -> None:
+    first, second, third = (case_about(KAYLA, id) for id in ("c1", "c2", "c3"))
+    for at, case in enumerate((first, second, third), start=1):
+        store.record(case, [AlertModerators(view(case)), warning(case)], float(at))
+    row = store.begin("console", 100.0, ("c1", "c3"))
+    assert row
+    assert (row.case, row.effect) == ("c2", AlertModerators(view(second)))
+    assert store.next_due("console", ("c1", "c2")) == 3.0
+    assert store.next_due("console", ("c1", "c2", "c3")) is None
+    assert store.begin("console", 100.0, ("c1", "c2", "c3")) is None
+    assert take(store).case == "c1"
+
+
 def test_each_platform_has_its_own_queue(store: Store) -> None:
     elsewhere = case_about(Account("elsewhere", "x"), "c2", Account("elsewhere", "y"))
     store.record(elsewhere, [AlertModerators(view(elsewhere))], 1.0)
@@ -309,6 +349,42 @@ def test_settling_erases_the_content_and_keeps_how_it_ended(store: Store, file: 
     assert waiting == (0, None, None, None)
     store.close()
     assert payload not in bytes_of(file.parent)
+
+
+def test_how_the_effects_of_a_case_ended_is_kept_in_that_order(store: Store) -> None:
+    case, other = case_about(), case_about(BEN, "c2")
+    effects: list[Effect] = [
+        AlertModerators(view(case)),
+        warning(case),
+        PageModerators("c1", "home", "helpers", "post-1"),
+        UpdateAlert(view(case), "post-1"),
+    ]
+    store.record(case, effects, 1.0)
+    store.record(other, [warning(other)], 1.0)
+    store.settle(take(store, busy=("c2",)), DONE, 9.0)
+    store.settle(take(store, busy=("c2",)), Delivery(Outcome.REFUSED, detail="50007"), 5.0)
+    store.settle(take(store, busy=("c2",)), Delivery(Outcome.GONE), 9.0)
+    assert store.settled("c1") == [
+        Settled("AdviseTarget", Outcome.REFUSED, "50007", 5.0),
+        Settled("AlertModerators", Outcome.DELIVERED, "ok", 9.0),
+        Settled("PageModerators", Outcome.GONE, "", 9.0),
+    ]
+    assert store.settled("c2") == store.settled("gone") == []
+
+
+def test_only_private_warnings_that_arrived_are_counted_from_a_time_on(store: Store) -> None:
+    case = case_about()
+    elsewhere = case_about(Account("elsewhere", "x"), "c2", Account("elsewhere", "y"))
+    store.record(case, [warning(case), AlertModerators(view(case)), warning(case), warning(case), warning(case)], 1.0)
+    store.record(elsewhere, [warning(elsewhere, Account("elsewhere", "y"))], 1.0)
+    for at, outcome in ((10.0, Outcome.DELIVERED), (15.0, Outcome.DELIVERED), (20.0, Outcome.DELIVERED)):
+        store.settle(take(store), Delivery(outcome), at)
+    store.settle(take(store), Delivery(Outcome.REFUSED), 25.0)
+    store.settle(take(store, platform="elsewhere"), DONE, 30.0)
+    assert take(store).effect == warning(case)
+    assert [store.warnings_since("console", since) for since in (0.0, 10.0, 10.1, 20.0, 20.1)] == [2, 2, 1, 1, 0]
+    assert store.warnings_since("elsewhere", 0.0) == 1
+    assert store.warnings_since("nowhere", 0.0) == 0
 
 
 # Wholly or not at all.
@@ -487,6 +563,29 @@ def test_forgetting_a_target_stops_their_warning_and_no_other(store: Store) -> N
     assert taken(store) == [AlertModerators(shown), warning(case, BEN), UpdateAlert(shown, "post-1")]
 
 
+@pytest.mark.parametrize("posted", [True, False])
+def test_forgetting_a_target_edits_the_alert_that_names_them(store: Store, posted: bool) -> None:
+    case = replace(case_about(KAYLA, "c1", SAM, BEN), post=Post("post-1") if posted else Post())
+    unrelated = case_about(KAYLA, "c2", BEN)
+    for one in (case, unrelated):
+        store.record(one, [], 1.0)
+    store.forget(SAM, 2.0)
+    left = replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=())
+    assert store.case_of("c1") == left
+    assert store.next_due("console") == (2.0 if posted else None)
+    assert taken(store) == ([UpdateAlert(view(left), "post-1")] if posted else [])
+
+
+def test_who_asks_for_it_themselves_loses_what_they_told_and_not_what_they_threatened(store: Store) -> None:
+    threat, told = case_about(SAM, "threat", BEN), replace(case_about(SAM, "told", SAM), kind=Kind.DISCLOSURE)
+    for case in (threat, told):
+        store.record(case, [], 1.0)
+    assert store.forget(SAM, 2.0, own=True) == 1
+    assert (store.case_of("threat"), store.case_of("told")) == (threat, None)
+    assert store.forget(SAM, 2.0) == 1
+    assert store.case_of("threat") is None
+
+
 def test_a_warning_that_is_settled_after_its_target_was_forgotten_leaves_no_trace(store: Store, file: Path) -> None:
     case = case_about()
     store.record(case, [warning(case)], 1.0)
@@ -542,6 +641,105 @@ def test_when_people_were_warned_is_erased_with_age_and_what_they_chose_is_not(s
     ]
     store.close()
     assert b"undecided" not in bytes_of(file.parent)
+
+
+# A file of the first version.
+
+FIRST_VERSION = """
+    CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT);
+    CREATE UNIQUE INDEX idx__sqlite_migrations_migration_set_name ON _sqlite_migrations (migration_set, name);
+    INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('haven', 'm001_initial', 'then');
+    CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL);
+    CREATE TABLE cases (
+        id TEXT PRIMARY KEY, space TEXT NOT NULL, kind TEXT NOT NULL,
+        platform TEXT NOT NULL, account TEXT NOT NULL, seen_at TEXT NOT NULL, body BLOB NOT NULL);
+    CREATE INDEX cases_about ON cases (space, platform, account, kind, seen_at);
+    CREATE INDEX cases_seen ON cases (space, seen_at);
+    CREATE TABLE targets (
+        case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        platform TEXT NOT NULL, account TEXT NOT NULL,
+        PRIMARY KEY (case_id, platform, account)) WITHOUT ROWID;
+    CREATE INDEX targets_account ON targets (platform, account);
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+        platform TEXT NOT NULL, effect TEXT NOT NULL, payload BLOB, attempts INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL, due_at REAL NOT NULL, settled_at REAL, outcome TEXT, detail TEXT);
+    CREATE INDEX outbox_due ON outbox (platform, due_at) WHERE settled_at IS NULL;
+    CREATE INDEX outbox_case ON outbox (case_id);
+    CREATE TABLE recipients (
+        platform TEXT NOT NULL, account TEXT NOT NULL, opted_in INTEGER, advised_at TEXT,
+        PRIMARY KEY (platform, account)) WITHOUT ROWID;
+"""
+CAME_LATER = ("acts", "reported", "accused", "page", "paged")
+
+
+def as_at_first(held: Case | Effect) -> bytes:
+    """Return what the first version wrote: without what came later, and with where the alert belonged."""
+    raw = json.loads(msgspec.json.encode(held))
+    for part in (raw, raw.get("alert", {})):
+        for key in CAME_LATER:
+            part.pop(key, None)
+        for seen in part.get("evidence", ()):
+            del seen["at"], seen["channel"]
+    if isinstance(held, Case):
+        raw["destination"] = "mods"
+    elif "alert" in raw:
+        raw["alert"]["destination"] = "mods"
+    return json.dumps(raw).encode()
+
+
+def write_first_version(file: Path, seal: Seal, case: Case, settled: Effect, waits: Effect) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(FIRST_VERSION)
+        connection.execute("INSERT INTO seal VALUES (1, ?)", (seal.close(b"haven"),))
+        body = seal.close(as_at_first(case))
+        connection.execute(
+            "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (case.id, case.space, case.kind, "console", case.about.id, case.seen_at.isoformat(), body),
+        )
+        connection.execute("INSERT INTO targets VALUES (?, 'console', ?)", (case.id, SAM.id))
+        connection.execute(
+            "INSERT INTO outbox VALUES (1, ?, 'console', ?, NULL, 1, 1, 1, 5, 'delivered', '')",
+            (case.id, type(settled).__name__),
+        )
+        connection.execute(
+            "INSERT INTO outbox VALUES (2, ?, 'console', ?, ?, 3, 1, 7, NULL, NULL, NULL)",
+            (case.id, type(waits).__name__, seal.close(as_at_first(waits))),
+        )
+        connection.execute("INSERT INTO recipients VALUES ('console', ?, 1, ?)", (SAM.id, NOON.isoformat()))
+
+
+def schema(file: Path) -> list[tuple[object, ...]]:
+    held = rows(file, "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '%migrations%' ORDER BY name")
+    return [(kind, name, " ".join(str(sql).split())) for kind, name, sql in held]
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_with_all_that_it_holds(file: Path, seal: Seal) -> None:
+    case = case_about()
+    edit = UpdateAlert(view(case), "post-1")
+    write_first_version(file, seal, case, warning(case), edit)
+    for _ in range(2):  # the second time there is nothing left to bring up to date
+        with closing(Store(file, seal)) as store:
+            assert store.case_of("c1") == store.case("home", KAYLA, Kind.THREAT) == case
+            assert store.cases_naming(SAM) == [case]
+            assert store.recipient(SAM) == Recipient(opted_in=True, advised_at=NOON)
+            assert store.settled("c1") == [Settled("AdviseTarget", Outcome.DELIVERED, "", 5.0)]
+            assert store.warnings_since("console", 5.0) == 1
+            assert store.next_due("console") == 7.0
+    with closing(Store(file, seal)) as store:
+        row = take(store)
+        assert (row.id, row.effect, row.attempts) == (2, edit, 4)
+        changed = replace(case, acts=(Act.NOTED,), page="helpers", paged=True, accused=BEN)
+        store.record(changed, [PageModerators("c1", "home", "helpers", "post-1")], 8.0)
+        assert store.case_of("c1") == changed
+
+
+def test_a_file_that_was_brought_up_to_date_is_built_like_a_new_one(tmp_path: Path, seal: Seal) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    write_first_version(old, seal, case_about(), warning(case_about()), warning(case_about()))
+    for file in (old, new):
+        Store(file, seal).close()
+    assert schema(old) == schema(new)
 
 
 # Files that are not as they should be.

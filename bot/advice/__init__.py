@@ -104,6 +104,9 @@ class Says(Struct, frozen=True, forbid_unknown_fields=True):
     """Short answers to people, and the labels of buttons."""
 
     because: str
+    check_how: str
+    languages: str
+    report_how: str
     nothing_to_check: str
     protect_on: str
     protect_off: str

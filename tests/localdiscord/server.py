@@ -211,8 +211,12 @@ class LocalDiscord(Acting):
         *,
         of: Message | None = None,
         at: datetime | None = None,
+        ping: bool = True,
     ) -> Message:
-        """Write a message as somebody; `of` is the message that a snapshot forwards, `at` a time in the past."""
+        """Write a message as somebody; `of` is the message that a snapshot forwards, `at` a time in the past.
+
+        Without `ping` a reply does not mention whom it answers.
+        """
         world = self.world
         if channel.guild and not webhook:
             member = channel.guild.members.get(author.id)
@@ -227,7 +231,8 @@ class LocalDiscord(Acting):
         for name, data in attachments.items() if isinstance(attachments, Mapping) else attachments:
             id = world.new_id()
             message.attachments.append(File(id, name, data, f"{world.address}/attachments/{channel.id}/{id}/{name}"))
-        message.read_mentions(None, mentions)
+        allowed = None if ping else {"parse": ["users", "roles", "everyone"], "replied_user": False}
+        message.read_mentions(allowed, mentions)
         channel.messages[message.id] = message
         message.tell("MESSAGE_CREATE")
         await self.gateway.flush()

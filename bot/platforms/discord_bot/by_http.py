@@ -11,8 +11,9 @@ import discord
 from discord.http import Route
 
 from bot.config import DiscordSettings
+from bot.platforms.checkup import Finding
 from bot.platforms.discord_bot.client import REFUSED
-from bot.platforms.discord_bot.doctor import Finding, examine, intent
+from bot.platforms.discord_bot.doctor import examine, intent
 from bot.policies import Policies
 from bot.records import Records
 from classifiers.errors import InputError
@@ -29,33 +30,34 @@ async def findings(
     reading = settings.read_messages
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
-            async with asyncio.timeout(_LOGIN_SECONDS):
-                await client.login(token)
+            await _log_in(client, token)
             yield "discord", Finding(f"logged in as {client.user}")
             yield "discord", intent(client.application_flags, reading=reading)
             servers = [server async for server in client.fetch_guilds(limit=None, with_counts=False)]
             if not servers:
-                yield (
-                    "discord",
-                    Finding("Haven is in no server: invite it with the link that haven run shows", fine=False),
-                )
+                invite = "Haven is in no server: invite it with the link that haven run shows"
+                yield "discord", Finding(invite, fine=False)
             for server in servers:
                 where = f"discord, server {server.name} ({server.id})"
                 try:
                     guild = await _guild(client, server.id)
                 except (discord.Forbidden, discord.NotFound) as error:
-                    yield (
-                        where,
-                        Finding(f"Discord does not show this server (code {error.code}): invite again", fine=False),
-                    )
+                    again = f"Discord does not show this server (code {error.code}): invite Haven again"
+                    yield where, Finding(again, fine=False)
                     continue
                 space = str(guild.id)
                 for finding in examine(guild, policies.of(space), reading=reading, seen_at=records.seen_at(space)):
                     yield where, finding
-        except discord.LoginFailure:
-            raise InputError(REFUSED) from None
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             raise InputError(f"discord: cannot be reached ({type(error).__name__})") from None
+
+
+async def _log_in(client: discord.Client, token: str) -> None:
+    try:
+        async with asyncio.timeout(_LOGIN_SECONDS):
+            await client.login(token)
+    except (discord.LoginFailure, ValueError):  # a token with a line break fits into no request
+        raise InputError(REFUSED) from None
 
 
 async def _guild(client: discord.Client, id: int) -> discord.Guild:

@@ -15,8 +15,8 @@ from bot import advice
 from bot.case import Case, view
 from bot.effects import Act, Advice, Ruling, Target
 from bot.moderation import NOTE_LENGTH, NothingToSendError, RefusedError
+from bot.platforms import sheet
 from bot.platforms.discord_bot import answers
-from bot.platforms.discord_bot.alert import SENDABLE
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.markup import person
 from bot.platforms.discord_bot.pages import Press
@@ -69,7 +69,7 @@ async def _advise(interaction: Interaction, case_id: str) -> None:
     await answers.begin(interaction)
     presser(interaction)
     case = await _case(interaction, case_id)
-    waiting = [target.account for target in case.targets if target.advice in SENDABLE]
+    waiting = [target.account for target in case.targets if target.advice in sheet.SENDABLE]
     if waiting:
         await _send_advice(interaction, case_id, waiting)
         return
@@ -153,6 +153,8 @@ async def _time_out(interaction: Interaction, case_id: str) -> None:
     _check_rank(moderator, member)
     if member.guild_permissions.administrator:
         raise RefusedError("Discord lets nobody time out an administrator")
+    if member.timed_out_until and member.timed_out_until > discord.utils.utcnow() + TIME_OUT:
+        raise RefusedError("they are timed out for longer than 24 hours already")
     await _attempt(interaction, case_id, Act.TIMED_OUT, account(moderator))
     with _told():
         await member.timeout(TIME_OUT, reason=f"Haven case {case_id}, by {moderator.id}")
@@ -207,7 +209,7 @@ async def _delete_yes(interaction: Interaction, case_id: str) -> None:
     deleted = 0
     for channel_id, message_id in places:
         messageable = interaction.client.get_partial_messageable(channel_id, guild_id=moderator.guild.id)
-        with _told(f"{_messages(deleted)} of {len(places)} deleted; "), suppress(discord.NotFound):
+        with _told(f" ({deleted} of {len(places)} messages are deleted)"), suppress(discord.NotFound):
             await messageable.get_partial_message(message_id).delete()
             deleted += 1
     await _done(interaction, case_id, Act.DELETED_MESSAGES, account(moderator))
@@ -283,16 +285,15 @@ def _messages(count: int) -> str:
 
 
 @contextmanager
-def _told(before: str = "") -> Iterator[None]:
+def _told(so_far: str = "") -> Iterator[None]:
     """Let the moderator know when Discord did not do what it was asked."""
     try:
         yield
     except discord.DiscordServerError as error:
-        raise RefusedError(
-            f"{before}Discord had a fault (HTTP {error.status}): see if it was done, or press again"
-        ) from None
+        text = f"Discord had a fault (HTTP {error.status}): see if it was done, or press again{so_far}"
+        raise RefusedError(text) from None
     except discord.HTTPException as error:
-        raise RefusedError(f"{before}Discord refused (code {error.code}), so it was not done") from None
+        raise RefusedError(f"Discord refused (code {error.code}), so it was not done{so_far}") from None
 
 
 BUTTONS: dict[str, Callable[[Interaction, str], Awaitable[None]]] = {

@@ -122,7 +122,7 @@ class HavenClient(commands.AutoShardedBot):
 
     async def on_message(self, message: discord.Message) -> None:
         """Read what a member writes; answer what is written to Haven in private."""
-        if message.guild is None:
+        if isinstance(message.channel, discord.DMChannel):  # not: without a guild, which may only be unknown yet
             await people.answer_direct_message(self, message)
         else:
             await self._take(message)

@@ -27,7 +27,8 @@ from bot.platforms.discord_bot.client import HavenClient
 from bot.platforms.discord_bot.pages import buttons, embed_of, warning_presses
 from bot.platforms.discord_bot.reading import NAME
 
-CANNOT_SEND, NO_MUTUAL_SERVER, OPENING_TOO_FAST = 50007, 50278, 40003
+CANNOT_SEND, NO_MUTUAL_SERVER = 50007, 50278
+HOLDING_BACK = (40003, 20026)  # opening private chats too fast; flagged by the anti-spam system
 _UNKNOWN_USER = 10013
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _OUTCOMES = {
@@ -120,7 +121,7 @@ class DiscordPlatform:
         except discord.HTTPException as error:
             if not error.code or error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR:
                 raise  # nothing that Discord says of this person
-            if error.code == OPENING_TOO_FAST:
+            if error.code in HOLDING_BACK:
                 self._held_until = time.monotonic() + _HELD_SECONDS
                 return Delivery(Outcome.HELD, detail=f"code {error.code}", retry_after=_HELD_SECONDS)
             return Delivery(_OUTCOMES.get(error.code, Outcome.FAILED), detail=f"code {error.code}")

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import discord
 
+from bot.platforms.checkup import ADVICE_BY, MODES, Finding, last_read
 from bot.platforms.discord_bot.channels import alert_channel
-from bot.policy import AdviceBy, Mode, Policy
+from bot.policy import Mode, Policy
 
 INTENT_OFF = (
     "the Message Content Intent is off: switch it on in the Developer Portal (Bot, Privileged Gateway Intents,"
     " Message Content Intent), or set read_messages = false under [discord] to check on request only"
 )
-MODES = {
-    Mode.OBSERVE: "Haven only observes: cases are recorded (/cases) and nobody is told",
-    Mode.ALERT: "moderators are told of each case, and may send the private warning themselves",
-    Mode.ADVISE: "moderators are told of each case, and the person targeted is written to in private",
-}
-ADVICE_BY = {
-    AdviceBy.AUTOMATIC: "Haven sends the private warning by itself when it is sure",
-    AdviceBy.MODERATOR: "a moderator sends the private warning with a button",
-    AdviceBy.OPTED_IN: "Haven sends the private warning by itself, but only to members who said /protect on",
-}
 _BUTTONS = {
     "moderate_members": ("Time out members", "Time out the sender"),
     "ban_members": ("Ban Members", "Ban"),
     "manage_messages": ("Manage Messages", "Delete the messages"),
 }
 _NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; what is not fine says how to mend it, in plain text with people's names in it."""
-
-    text: str
-    fine: bool = True
 
 
 def intent(flags: discord.ApplicationFlags, *, reading: bool) -> Finding:
@@ -67,7 +48,7 @@ def examine(guild: discord.Guild, policy: Policy, *, reading: bool, seen_at: flo
     yield _rank(guild)
     if reading:
         yield _unread(guild, policy)
-        yield _last_read(seen_at)
+        yield last_read(seen_at)
 
 
 def page_trouble(guild: discord.Guild, role_id: str) -> str | None:
@@ -120,11 +101,3 @@ def _unread(guild: discord.Guild, policy: Policy) -> Finding:
     named = ", ".join(hidden[:_NAMED]) + (" …" if len(hidden) > _NAMED else "")
     step = "give its role View Channel there, or skip them with /setup"
     return Finding(f"Haven cannot read {len(hidden)} channels ({named}): {step}", fine=False)
-
-
-def _last_read(seen_at: float | None) -> Finding:
-    if seen_at is None:
-        return Finding(
-            "no message was read yet: write one in a channel that Haven can read, and look again", fine=False
-        )
-    return Finding(f"a message was last read on {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%d at %H:%M} UTC")

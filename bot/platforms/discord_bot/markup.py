@@ -31,9 +31,19 @@ def moment(at: datetime) -> str:
     return discord.utils.format_dt(at, "f")
 
 
+def bold(text: str) -> str:
+    """Return Haven's own words in bold."""
+    return f"**{text}**"
+
+
 def jump(space: str, channel: str, message: str) -> str:
     """Return the address of a message."""
     return f"https://discord.com/channels/{space}/{channel}/{message}"
+
+
+def link(text: str, space: str, channel: str, message: str) -> str:
+    """Return a link to a message."""
+    return f"[{text}]({jump(space, channel, message)})"
 
 
 def disarmed(text: str) -> str:
@@ -41,7 +51,7 @@ def disarmed(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", _LINK.sub(lambda found: found[0] + "\u200b", visible(text))).replace("@", "@\u200b")
 
 
-def marked(excerpt: str, carried: Sequence[tuple[int, int]]) -> str:
+def hidden(excerpt: str, carried: Sequence[tuple[int, int]]) -> str:
     """Return an excerpt, disarmed and hidden until it is pressed, with the words that carried it in bold."""
     parts, end = [], 0
     for start, stop in carried:

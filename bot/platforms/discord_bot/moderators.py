@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -14,29 +13,26 @@ import discord
 from discord import app_commands
 
 from bot import advice
-from bot.advice import Finding as Checked
 from bot.case import Case, view
 from bot.effects import Act
 from bot.evidence import Origin, happened, sealed, sheet
 from bot.moderation import Event
 from bot.parts import Parts
+from bot.platforms.checkup import Finding, inside
 from bot.platforms.discord_bot import alert, answers, setup
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.case_buttons import presser
-from bot.platforms.discord_bot.doctor import Finding, examine, intent
+from bot.platforms.discord_bot.doctor import examine, intent
 from bot.platforms.discord_bot.markup import disarmed, jump, moment, person
 from bot.platforms.discord_bot.pages import buttons
 from bot.platforms.discord_bot.reading import NAME, account
 from classifiers.conversation import Account
-from classifiers.errors import InputError
 
 _MOST = 10
 _WHOLE, _EMBEDS = 4096, 6000  # characters of a description, and of all embeds of a message
 _MARGIN = 100
 _GREEN, _ORANGE = discord.Colour(0x2E8B57), discord.Colour(0xD68910)
 _CaseId = app_commands.Range[str, 1, 20]
-_DOCTOR = Account(NAME, "doctor")
-_THREAT = "send me 400 or i post your nudes to your whole family"
 _ORIGIN = Origin(
     "Discord",
     jump,
@@ -80,7 +76,7 @@ async def doctor(interaction: Interaction) -> None:
         _connection(shard.latency if shard else math.nan),
         intent(client.application_flags, reading=reading),
         *examine(guild, policy, reading=reading, seen_at=seen_at),
-        *await asyncio.to_thread(lambda: [*_inside(parts, str(guild.id), str(interaction.id))]),
+        *await asyncio.to_thread(lambda: [*inside(parts, str(guild.id), NAME, str(interaction.id))]),
     ]
     fine = all(finding.fine for finding in findings)
     lines = [f"{'✅' if finding.fine else '🔧 **To mend:**'} {disarmed(finding.text)}" for finding in findings]
@@ -143,22 +139,6 @@ def _take(parts: Parts, space: str, id: str, moderator: Account) -> bytes:
 def _connection(latency: float) -> Finding:
     measured = f", latency {latency * 1000:.0f} ms" if math.isfinite(latency) else ""
     return Finding(f"Haven is connected to Discord{measured}")
-
-
-def _inside(parts: Parts, space: str, key: str) -> Iterator[Finding]:
-    """Ask the database and the model something whose answer is known."""
-    try:
-        waiting = len(parts.moderation.cases(space, open_only=True))
-        yield Finding(f"the database answers: open cases: {waiting}")
-    except InputError:
-        yield Finding("the database does not answer: run haven config check on Haven's computer", fine=False)
-    start = time.monotonic()
-    found = parts.people.check(_DOCTOR, _THREAT, key).finding
-    took = (time.monotonic() - start) * 1000
-    if found is Checked.NOTHING:
-        yield Finding("the model misses a plain threat: run haven config check on Haven's computer", fine=False)
-    else:
-        yield Finding(f"the model knows a plain threat, in {took:.0f} ms")
 
 
 def _line(case: Case) -> str:

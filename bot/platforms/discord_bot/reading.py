@@ -34,7 +34,8 @@ def to_message(message: discord.Message) -> Message | None:
     """
     if message.author.bot or message.webhook_id or message.type not in _WRITTEN:
         return None
-    text, quoted = own_words(message), "\n".join(filter(None, [unquote(message.content)[1], forwarded_words(message)]))
+    quotes = _sound(unquote(message.content)[1])
+    text, quoted = own_words(message), "\n".join(filter(None, [quotes, forwarded_words(message)]))
     if not text and not quoted:
         return None
     author = account(message.author)
@@ -71,7 +72,13 @@ def shown_words(message: discord.Message) -> str:
 
 
 def _words(content: str, holder: discord.Message | discord.MessageSnapshot) -> str:
+    content = _sound(content)
     for pattern, plain in _MARKUP:
         content = pattern.sub(plain, content)
     files = [media.word(attachment.filename) for attachment in holder.attachments]
     return media.append(content.strip(), [*files, *(media.STICKER for _ in holder.stickers)])
+
+
+def _sound(text: str) -> str:
+    """Return a text that can be written down: JSON may carry halves of characters."""
+    return text.encode(errors="replace").decode()

@@ -11,11 +11,12 @@ import discord
 from discord import app_commands
 
 from bot.moderation import RefusedError
+from bot.platforms.checkup import ADVICE_BY, MODES
 from bot.platforms.discord_bot import answers
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.case_buttons import presser
 from bot.platforms.discord_bot.channels import alert_channel, trouble
-from bot.platforms.discord_bot.doctor import ADVICE_BY, MODES, page_trouble
+from bot.platforms.discord_bot.doctor import page_trouble
 from bot.platforms.discord_bot.pages import Press, buttons
 from bot.platforms.discord_bot.reading import account
 from bot.policy import AdviceBy, Mode, Policy
@@ -79,8 +80,8 @@ async def _keep(interaction: Interaction, key: str, value: object) -> None:
     refused = ""
     try:
         _check(moderator.guild, key, value)
-        at = parts.clock().timestamp()
-        await asyncio.to_thread(parts.policies.choose, str(moderator.guild.id), account(moderator), {key: value}, at)
+        await asyncio.to_thread(parts.set_up, str(moderator.guild.id), account(moderator), {key: value})
+        parts.outbox.wake()
     except RefusedError as error:
         refused = f"**Not changed:** {error}."
     await _show(interaction, _MORE if key in _ON_MORE else _FIRST, refused)

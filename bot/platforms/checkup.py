@@ -1,0 +1,57 @@
+"""What `/doctor` looks at on every platform, and the plain words for what a space may choose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.advice import Finding as Checked
+from bot.parts import Parts
+from bot.policy import AdviceBy, Mode
+from classifiers.conversation import Account
+from classifiers.errors import InputError
+
+MODES = {
+    Mode.OBSERVE: "Haven only observes: cases are recorded (/cases) and nobody is told",
+    Mode.ALERT: "moderators are told of each case, and may send the private warning themselves",
+    Mode.ADVISE: "moderators are told of each case, and the person targeted is written to in private",
+}
+ADVICE_BY = {
+    AdviceBy.AUTOMATIC: "Haven sends the private warning by itself when it is sure",
+    AdviceBy.MODERATOR: "a moderator sends the private warning with a button",
+    AdviceBy.OPTED_IN: "Haven sends the private warning by itself, but only to members who said /protect on",
+}
+_THREAT = "send me 400 or i post your nudes to your whole family"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; what is not fine says how to mend it, in plain text with people's names in it."""
+
+    text: str
+    fine: bool = True
+
+
+def last_read(seen_at: float | None) -> Finding:
+    """Say when a message of a space was last read."""
+    if seen_at is None:
+        return Finding("no message was read yet: write one where Haven can read, and look again", fine=False)
+    return Finding(f"a message was last read on {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%d at %H:%M} UTC")
+
+
+def inside(parts: Parts, space: str, platform: str, key: str) -> Iterator[Finding]:
+    """Ask the database and the model something whose answer is known; `key` is new for each time."""
+    try:
+        waiting = len(parts.moderation.cases(space, open_only=True))
+        yield Finding(f"the database answers: open cases: {waiting}")
+    except InputError:
+        yield Finding("the database does not answer: run haven config check on Haven's computer", fine=False)
+    start = time.monotonic()
+    found = parts.people.check(Account(platform, "doctor"), _THREAT, key).finding
+    took = (time.monotonic() - start) * 1000
+    if found is Checked.NOTHING:
+        yield Finding("the model misses a plain threat: run haven config check on Haven's computer", fine=False)
+    else:
+        yield Finding(f"the model knows a plain threat, in {took:.0f} ms")

@@ -1,0 +1,153 @@
+"""What an alert says on every platform; a platform only brings its own way of writing it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot import advice
+from bot.effects import Act, Advice, Alert, Ruling
+from classifiers.assessment import Evidence, Kind, Level
+from classifiers.conversation import Account
+
+SENDABLE = (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT)
+_SURE = {Level.ADVISE: "Haven is sure", Level.ALERT: "Haven is fairly sure"}
+_LINES, _SPACE = 8, 2600
+_REPORT_SPACE = 5100  # a report of the greatest length, each character of which may take five
+
+
+class Markup(Protocol):
+    """A platform's written forms."""
+
+    def bold(self, text: str) -> str:
+        """Return Haven's own words in bold."""
+        ...
+
+    def person(self, account: Account) -> str:
+        """Return who it is, without calling them."""
+        ...
+
+    def moment(self, at: datetime) -> str:
+        """Return a time."""
+        ...
+
+    def link(self, text: str, space: str, channel: str, message: str) -> str:
+        """Return a link to a message."""
+        ...
+
+    def hidden(self, excerpt: str, carried: Sequence[tuple[int, int]]) -> str:
+        """Return somebody's words, disarmed and covered, with those that carried the evidence marked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under an alert: its label, what it does (the same name on every platform), whether it can be pressed."""
+
+    label: str
+    act: str
+    enabled: bool = True
+    danger: bool = False
+
+
+def is_grave(alert: Alert) -> bool:
+    """Return whether an alert cannot wait."""
+    return alert.crisis or alert.level is Level.ADVISE
+
+
+def title(alert: Alert) -> str:
+    """Return in one line what it is about."""
+    if alert.reported:
+        return "A member asks the moderators for help"
+    if alert.kind is Kind.DISCLOSURE:
+        return "Somebody tells of being blackmailed with intimate images"
+    return f"Looks like sextortion. {_SURE.get(alert.level, 'Haven is not sure')}."
+
+
+def seen(alert: Alert, markup: Markup) -> list[str]:
+    """Return what was seen and why, with a line for each message that showed something, in their order."""
+    lines = [markup.bold("Signs of despair: act now.")] if alert.crisis else []
+    if alert.evidence and not alert.reported:
+        lines.append(advice.because(alert.locale, alert.evidence))
+    by_message: dict[str, list[Evidence]] = {}
+    for evidence in alert.evidence:
+        by_message.setdefault(evidence.message_id, []).append(evidence)
+    space = _REPORT_SPACE if alert.reported else _SPACE
+    for _, found in sorted(by_message.items(), key=lambda one: (len(one[0]), one[0]))[:_LINES]:
+        line = _line(alert, found, markup)
+        if (space := space - len(line)) < 0:
+            break
+        lines.append(line)
+    if alert.message_id:
+        lines.append(markup.link("Go to the messages", alert.space, alert.channel, alert.message_id))
+    return lines
+
+
+def people(alert: Alert, markup: Markup) -> list[tuple[str, str]]:
+    """Return who is who, as headings and what stands under them."""
+    found = []
+    if alert.sender:
+        found.append(("Sender", f"{markup.person(alert.sender)} ({alert.sender.id})"))
+    if alert.accused:
+        found.append(("Reported", f"{markup.person(alert.accused)} ({alert.accused.id})"))
+    said = advice.on_alert(alert.locale).advice
+    targets = [f"{markup.person(target.account)}: {said[target.advice]}" for target in alert.targets]
+    if not targets:
+        guess = f", perhaps {markup.person(alert.likely)}" if alert.likely else ""
+        targets = [f"Nobody was written to, because nobody is clearly aimed at{guess}."]
+    return [*found, ("Aimed at" if alert.sender else "Who tells of it", "\n".join(targets))]
+
+
+def done(alert: Alert) -> str:
+    """Return what moderators did, empty when nothing."""
+    said = advice.on_alert(alert.locale).acts
+    ruled = [said[Act(alert.ruling)]] if alert.ruling else []
+    return ", ".join([*ruled, *(said[act] for act in alert.acts)])
+
+
+def to_do(alert: Alert) -> tuple[str, str]:
+    """Return what moderators should do now, as a heading and what stands under it."""
+    page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
+    lines = [line for section in page.sections if section.id in ("crisis", "do", "avoid") for line in section.lines]
+    return page.title, "\n".join(lines)
+
+
+def buttons(alert: Alert) -> list[list[Button]]:
+    """Return the buttons under an alert, in rows."""
+    settled = [target for target in alert.targets if target.advice not in SENDABLE]
+    ruling = [
+        Button("Confirm", "confirm", alert.ruling is not Ruling.CONFIRMED),
+        Button("Not sextortion", "dismiss", alert.ruling is not Ruling.NOT_SEXTORTION),
+        Button("Send private advice", "advise", not 0 < len(alert.targets) == len(settled)),
+        Button("Note", "note"),
+    ]
+    acting = []
+    if alert.sender or alert.accused:
+        acting += [Button("Time out the sender", "timeout", danger=True), Button("Ban", "ban", danger=True)]
+    if any(evidence.message_id for evidence in alert.evidence):
+        acting.append(Button("Delete the messages", "delete", danger=True))
+    return [ruling, acting] if acting else [ruling]
+
+
+def _line(alert: Alert, evidence: Sequence[Evidence], markup: Markup) -> str:
+    first = evidence[0]
+    words = markup.hidden(first.excerpt, _joined(span for one in evidence for span in one.carried))
+    if not first.message_id:
+        return words
+    shows = ", ".join(f"{one.marker.replace('_', ' ')} {one.probability:.0%}" for one in evidence)
+    when = f"{markup.moment(first.at)} " if first.at else ""
+    link = markup.link("message", alert.space, first.channel or alert.channel, first.message_id)
+    return f"{when}{link}, {shows}: {words}"
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans in order, with those that overlap made one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,82 @@
+"""Telegram's written forms: names, times and links in HTML, and other people's words without their power."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from html import escape, unescape
+from unicodedata import category
+
+from bot.platforms.console import visible
+from classifiers.conversation import Account
+
+LONGEST = 4096
+_TAG = re.compile(r"<[^>]*>")
+_NAME = 40
+_SUPERGROUP = "-100"
+_ALIVE = re.compile(r"[@#$/:.](?=\S)")
+_UNSEEN = ("C", "Z", "M")
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
+
+
+def disarmed(text: str) -> str:
+    """Return somebody's words as plain text: no tag, link, line break or control character is alive."""
+    return escape(_ALIVE.sub("\\g<0>\u200b", visible(text)), quote=False)
+
+
+def jump(space: str, channel: str, message: str) -> str | None:
+    """Return the address of a message, None in basic groups and from before a group moved."""
+    chat, _, topic = channel.partition("/")
+    if not space.startswith(_SUPERGROUP) or chat != space:
+        return None
+    return "/".join(["https://t.me/c", space.removeprefix(_SUPERGROUP), *([topic] if topic else []), message])
+
+
+def length(html: str) -> int:
+    """Return how long Telegram holds a text to be: without its tags, in units of UTF-16."""
+    return len(unescape(_TAG.sub("", html)).encode("utf-16-le", "surrogatepass")) // 2
+
+
+def latest(lines: Sequence[str]) -> str:
+    """Return the last lines that fit into one message, in HTML."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        if length("\n".join([*kept, line])) > LONGEST:
+            break
+        kept.append(line)
+    return "\n".join(reversed(kept))
+
+
+class Markup:
+    """Writes an alert in HTML; `names` are what people are called now, by id."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def bold(self, text: str) -> str:
+        """Return Haven's own words in bold."""
+        return f"<b>{escape(text, quote=False)}</b>"
+
+    def person(self, account: Account) -> str:
+        """Return the present name, without a link that would call them."""
+        name = self._names.get(account.id, "")
+        seen = any(category(one)[0] not in _UNSEEN and one not in _BLANK for one in name[:_NAME])
+        return disarmed(name[:_NAME]) if seen else f"account {account.id}"
+
+    def moment(self, at: datetime) -> str:
+        """Return a time in UTC."""
+        return f"{at:%d %b %Y %H:%M} UTC"
+
+    def link(self, text: str, space: str, channel: str, message: str) -> str:
+        """Return a link to a message, or the words alone."""
+        address = jump(space, channel, message)
+        return f'<a href="{address}">{text}</a>' if address else text
+
+    def hidden(self, excerpt: str, carried: Sequence[tuple[int, int]]) -> str:
+        """Return an excerpt, disarmed and hidden until it is pressed, with the words that carried it in bold."""
+        parts, end = [], 0
+        for start, stop in carried:
+            parts += [disarmed(excerpt[end:start]), f"<b>{disarmed(excerpt[start:stop])}</b>"]
+            end = stop
+        return f"<tg-spoiler>{''.join([*parts, disarmed(excerpt[end:])])}</tg-spoiler>"

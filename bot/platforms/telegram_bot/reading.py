@@ -1,0 +1,155 @@
+"""Translates Telegram's messages into Haven's."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from telegram import (
+    Message as TelegramMessage,
+)
+from telegram import (
+    MessageEntity,
+    MessageOriginUser,
+    User,
+)
+from telegram.constants import MessageEntityType
+
+from bot.archives import media
+from bot.archives.export import recipients
+from classifiers.conversation import Account, Message
+
+NAME = "telegram"
+_REMEMBERED = 50_000
+_QUOTES = (MessageEntityType.BLOCKQUOTE, MessageEntityType.EXPANDABLE_BLOCKQUOTE)
+_MEDIA = (
+    ("photo", media.PHOTO),
+    ("video", media.VIDEO),
+    ("video_note", media.VIDEO),
+    ("animation", media.VIDEO),
+    ("voice", media.AUDIO),
+    ("audio", media.AUDIO),
+    ("sticker", media.STICKER),
+    ("document", media.FILE),
+)
+
+
+class Usernames:
+    """Whose @name is whose, of the accounts that wrote lately; in memory only."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[str, str] = OrderedDict()
+
+    def note(self, user: User) -> None:
+        """Remember the present @name of somebody who wrote."""
+        if user.username:
+            self._ids[user.username.lower()] = str(user.id)
+            self._ids.move_to_end(user.username.lower())
+            if len(self._ids) > _REMEMBERED:
+                self._ids.popitem(last=False)
+
+    def account(self, mention: str) -> Account | None:
+        """Return the account that an @name belongs to, None for one that has not written."""
+        id = self._ids.get(mention.lstrip("@").lower())
+        return Account(NAME, id) if id else None
+
+
+def account(user: User) -> Account:
+    """Return the account of a user."""
+    return Account(NAME, str(user.id))
+
+
+def topic_of(message: TelegramMessage) -> int | None:
+    """Return the topic that an answer to a message belongs in."""
+    return message.message_thread_id if message.is_topic_message else None
+
+
+def channel_of(message: TelegramMessage) -> str:
+    """Return where a conversation happens: the chat, or one topic of it."""
+    topic = topic_of(message)
+    return f"{message.chat.id}/{topic}" if topic else str(message.chat.id)
+
+
+def to_message(message: TelegramMessage, usernames: Usernames, space: str | None = None) -> Message | None:
+    """Translate what a member wrote or edited; None for bots, channels, anonymous admins and what has no words.
+
+    Quotes and forwards are kept apart from the author's own words. `space` is the chat, unless given.
+    """
+    user = message.from_user
+    if user is None or user.is_bot or message.sender_chat or message.via_bot or message.is_automatic_forward:
+        return None
+    usernames.note(user)
+    own, quoted = parted(message)
+    forwarded = message.forward_origin is not None
+    if forwarded:
+        own, quoted = "", "\n".join(filter(None, [own, quoted]))
+    elif message.quote:
+        quoted = "\n".join(filter(None, [message.quote.text, quoted]))
+    if not own and not quoted:
+        return None
+    author = account(user)
+    return Message(
+        id=str(message.message_id),
+        space=space or str(message.chat.id),
+        channel=channel_of(message),
+        author=author,
+        text=own,
+        sent_at=message.edit_date or message.date,
+        to=recipients(author, [] if forwarded else _named(message, usernames)),
+        quoted=quoted,
+        forwarded=forwarded,
+    )
+
+
+def parted(message: TelegramMessage) -> tuple[str, str]:
+    """Return a message's words, with one for each file, and apart from them the lines that it shows as quotes."""
+    text, entities = (
+        (message.text, message.entities) if message.text else (message.caption or "", message.caption_entities)
+    )
+    units = text.encode("utf-16-le", "surrogatepass")
+    own, quotes, end = [], [], 0
+    for entity in sorted(entities, key=lambda entity: entity.offset):
+        if entity.type in _QUOTES:
+            start, stop = 2 * entity.offset, 2 * (entity.offset + entity.length)
+            own.append(units[end:start])
+            quotes.append(units[start:stop])
+            end = stop
+    own.append(units[end:])
+    files = [word for name, word in _MEDIA if getattr(message, name)]
+    if message.animation:
+        files.remove(media.FILE)
+    written = b"".join(own).decode("utf-16-le", "replace").strip()
+    return media.append(written, files), b"\n\0".join(quotes).decode("utf-16-le", "replace")
+
+
+def origin(message: TelegramMessage) -> Account | None:
+    """Return who wrote what a message forwards, None where Telegram does not say or it is no forward."""
+    source = message.forward_origin
+    return account(source.sender_user) if isinstance(source, MessageOriginUser) else None
+
+
+def _named(message: TelegramMessage, usernames: Usernames) -> list[Account]:
+    """Return whom a message answers or mentions."""
+    named = []
+    for entity, words in {**message.parse_entities(), **message.parse_caption_entities()}.items():
+        if entity.type == MessageEntityType.TEXT_MENTION and entity.user and not entity.user.is_bot:
+            named.append(account(entity.user))
+        elif entity.type == MessageEntityType.MENTION and (found := usernames.account(words)):
+            named.append(found)
+    answered = message.reply_to_message
+    if answered and answered.forum_topic_created:
+        return named  # what stands in a topic answers nobody by itself
+    if answered and answered.from_user and not answered.from_user.is_bot and not answered.sender_chat:
+        named.append(account(answered.from_user))
+    return named
+
+
+def command_of(message: TelegramMessage, entities: Sequence[MessageEntity], username: str) -> tuple[str, str] | None:
+    """Return the command that a message begins with and what follows it; None for none, another's or a forward."""
+    first = next((one for one in entities if one.type == MessageEntityType.BOT_COMMAND and one.offset == 0), None)
+    if first is None or not message.text or message.forward_origin or message.via_bot:
+        return None
+    name, _, whose = message.text[1 : first.length].partition("@")
+    if whose and whose.lower() != username.lower():
+        return None
+    return name.lower(), message.text[first.length :].strip()

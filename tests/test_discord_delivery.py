@@ -1,0 +1,265 @@
+"""Where Haven's alerts go and what they show, whatever happens to the channel and whatever people are called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from discord_den import OPEN, POST, Den, Living, den, hurry
+from discord_life import THREAT, account, protect, until
+from localdiscord.permissions import BOT
+from localdiscord.rules import embed_size
+from localdiscord.server import Permission
+
+from bot.app import open_classifier
+from bot.case import view
+from bot.config import Config
+from bot.effects import Act, Advice, AlertModerators, Target
+from classifiers.assessment import Evidence, Marker
+from classifiers.classifier import Classifier
+from classifiers.conversation import Account
+
+SEEING = Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES | Permission.READ_MESSAGE_HISTORY
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    """The model that came with Haven."""
+    return open_classifier(Config(), Path())
+
+
+@pytest.fixture
+def haven(
+    tmp_path: Path, classifier: Classifier, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Living:
+    """Haven in a server, where the second attempt comes soon after the first."""
+    hurry(monkeypatch)
+    return lambda **settings: den(tmp_path, classifier, caplog, **settings)
+
+
+async def waits(there: Den, *effects: str) -> None:
+    """Wait until just these effects are left, and see that more attempts ask Discord for nothing."""
+    await there.read()
+    await until(lambda: there.waiting() == list(effects))
+    asked = len(there.discord.requests)
+    for _ in range(3):
+        there.hasten()
+        await until(lambda: (there.parts.store.next_due("discord") or 0) > 1)
+    assert len(there.discord.requests) == asked
+
+
+async def test_an_alert_waits_for_a_channel_and_follows_it(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten(lines=THREAT[:2])
+        await there.calm()
+        there.mods.delete()
+        await there.threaten(lines=THREAT[2:])
+        other = there.member("other")
+        await there.threaten(there.member("sender"), other, there.guild.channel("room"))
+        await waits(there, "UpdateAlert", "AlertModerators")
+        assert len(there.discord.dms(there.sam)) == len(there.discord.dms(other)) == 1  # whom that does not hold up
+        new = there.moderators("new")
+        protect(there.parts, there.guild, alert_channel=new.id)
+        there.hasten()
+        await there.calm()
+        assert sorted("pressure" in one.text for one in there.posted(new)) == [True, True]
+        assert all("was warned in private" in one.text for one in there.posted(new))
+        newer = there.moderators("newer")
+        protect(there.parts, there.guild, alert_channel=newer.id)
+        case = there.parts.moderation.cases(there.guild.id)[0]
+        there.parts.moderation.act(there.guild.id, case.id, Act.NOTED, account(there.guild.owner), "seen")
+        there.parts.outbox.wake()
+        await there.calm()
+        assert "there is a note" in there.alert(newer).text
+
+
+@pytest.mark.parametrize("how", ["deleted", "forbidden"])
+async def test_what_the_client_does_not_know_yet_of_its_channel_costs_one_request(haven: Living, how: str) -> None:
+    async with haven() as there:
+        async with there.discord.outage():
+            if how == "deleted":
+                there.mods.delete()
+            else:
+                there.mods.deny(there.guild.bot_role, Permission.SEND_MESSAGES)
+            there.parts.people.report(
+                account(there.sam), "help me", None, space=there.guild.id, channel=there.general.id, key="1"
+            )
+            there.parts.outbox.wake()
+            await until(lambda: (there.parts.store.next_due("discord") or 0) > there.now() + 200)
+        assert there.count(*POST) == 1
+        await there.discord.heard()
+        await waits(there, "AlertModerators")
+        if how == "deleted":
+            protect(there.parts, there.guild, alert_channel=there.moderators("new").id)
+        else:
+            there.mods.allow(there.guild.bot_role, Permission.SEND_MESSAGES)
+        await there.discord.heard()
+        there.hasten()
+        await there.calm()
+        assert "help me" in there.alert(there.alerts[-1]).text
+
+
+async def test_an_alert_that_was_deleted_by_hand_is_posted_anew_once(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten(lines=THREAT[:2])
+        await there.calm()
+        first = there.alert()
+        await there.discord.remove(first)
+        await there.threaten(lines=THREAT[2:])
+        await there.calm()
+        assert there.alert().id != first.id
+        assert "pressure" in there.alert().text
+        assert there.count(*POST, there.mods) == 2
+        assert len(there.discord.dms(there.sam)) == 1
+
+
+@pytest.mark.parametrize("how", ["the role", "the channel", "everybody"])
+async def test_where_alerts_must_not_be_posted_none_is_attempted(haven: Living, how: str) -> None:
+    async with haven() as there:
+        role, everyone = there.guild.bot_role, there.guild.everyone
+        await there.threaten(lines=THREAT[:2])
+        await there.calm()
+        if how == "the role":
+            role.permissions = int(role.permissions) & ~Permission.EMBED_LINKS
+            everyone.permissions = int(everyone.permissions) & ~Permission.EMBED_LINKS
+        elif how == "the channel":
+            there.mods.deny(role, Permission.VIEW_CHANNEL)
+        else:
+            there.mods.allow(everyone, Permission.VIEW_CHANNEL)
+        await there.threaten(lines=THREAT[2:])
+        await there.threaten(there.member("sender"), there.member("other"), there.guild.channel("room"))
+        await waits(there, "UpdateAlert", "AlertModerators")
+        assert "pressure" not in there.alert().text
+        if how == "the role":
+            role.permissions = BOT
+        elif how == "the channel":
+            there.mods.allow(role, Permission.VIEW_CHANNEL)
+        else:
+            there.mods.deny(everyone, Permission.VIEW_CHANNEL)
+        await there.discord.heard()
+        there.hasten()
+        await there.calm()
+        assert ["pressure" in one.text for one in there.posted()] == [True, True]
+
+
+async def test_a_server_that_removes_haven_in_the_middle_is_told_when_it_is_back(haven: Living) -> None:
+    async with haven() as there:
+        async with there.discord.outage():
+            await there.threaten()
+            there.guild.remove_bot()
+        await waits(there, "AlertModerators")
+        assert there.count(*POST, there.mods) == 0
+        there.guild.add_bot(BOT)
+        there.mods.allow(there.guild.bot_role, SEEING)
+        await there.discord.heard()
+        there.hasten()
+        await there.calm()
+        assert "cannot be written to" in there.shown()
+
+
+async def test_moderators_send_advice_to_somebody_who_left(haven: Living) -> None:
+    async with haven() as there:
+        protect(there.parts, there.guild, mode="alert")
+        await there.threaten()
+        await there.calm()
+        assert "waits for a moderator" in there.shown()
+        there.guild.kick(there.sam)
+        owner = there.guild.owner
+        answer = await there.discord.press(owner, there.alert(), "Send private advice")
+        assert answer.ephemeral
+        await there.calm()
+        assert "cannot be written to" in there.shown()
+        assert there.count(*OPEN) == 1
+        (button,) = [one for one in there.alert().components[0]["components"] if one["label"] == "Send private advice"]
+        assert button["disabled"]
+
+
+async def test_a_bot_is_never_written_to(haven: Living) -> None:
+    async with haven() as there:
+        other = there.discord.user("helper", bot=True)
+        there.guild.join(other)
+        await there.threaten(target=other)
+        for line in THREAT:
+            await there.say(there.eve, line, reply_to=await there.say(other, "hello"))
+        await there.calm()
+        assert there.count(*OPEN) == 0
+        assert other.id not in str(there.alert().embeds[0]["fields"])
+
+
+async def test_names_and_words_of_members_have_no_power_on_the_alert(haven: Living) -> None:
+    async with haven() as there:
+        role = there.guild.role("staff")
+        name = f"@everyone **x** ||y|| [click](https://evil.example) \u202etxet {'🔥' * 32}\u200b"
+        eve = there.discord.user("hostile", global_name=name)
+        there.guild.join(eve, nick=name[:32])
+        around = (
+            f"@everyone @here <@&{role.id}> **{{}}** ```py\nx``` ||s|| [click](https://evil.example/a) \u202e # t",
+            f"<@{there.discord.owner.id}> ~~{{}}~~ <https://evil.example> discord.gg/abc `c` \u2066\n> q\n- l\n1. n",
+            "__{}__ </help:1> <t:1:R> <id:guide> http://evil.example/a_b_c \\|| <a:x:1> <#2> \u200b\u200d",
+            "*{}* ||\\||||| ** \\",
+        )
+        for line, frame in zip(THREAT, around, strict=True):
+            await there.say(eve, f"<@{there.sam.id}> {frame.format(line)}", mentions=[there.sam])
+        await there.calm()
+        alert = there.alert()
+        assert "image claim" in alert.text
+        posts = [one for one in there.discord.requests if one.channel_id == there.mods.id]
+        assert all(one.json["allowed_mentions"]["parse"] == [] for one in posts if one.method == "POST")
+        assert (alert.mentions, alert.mention_roles, alert.mention_everyone) == ([], [], False)
+        assert "txet" not in alert.text  # the name is not shown but by a mention
+        hidden = re.findall(r": \|\|(.*)\|\|$", alert.embeds[0]["description"], re.MULTILINE)
+        assert len(hidden) == 2
+        for words in hidden:
+            left = re.sub(r"\\[\\`*_~|>\[\]()#:<@-]", "", words).replace("**", "")
+            assert not re.search(r"[\\`*_~|>\[\]()#<@\u202a-\u202e\u2066-\u2069\n]", left), left
+            assert not re.search(r"https?:/|discord\.gg|@everyone|@here", words.replace("\\", "")), words
+
+
+async def test_the_largest_alert_stays_within_discords_limits(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten()
+        await there.calm()
+        (case,) = there.parts.store.latest_cases(there.guild.id, 9)
+        targets = tuple(Target(Account("discord", str(10**18 + i)), Advice.HELD) for i in range(40))
+        excerpts = ["@" * 200, "||" * 100, "https://" * 25, "`*_~" * 50, "\\" * 200]
+        evidence = tuple(
+            Evidence(
+                marker,
+                str(10**18 + i),
+                0.99,
+                excerpts[i % 5],
+                tuple((n, n + 1) for n in range(0, 200, 2)),
+                case.seen_at,
+            )
+            for i, marker in enumerate(Marker)
+        )
+        large = replace(case, targets=targets, evidence=evidence, crisis=True, acts=tuple(Act), post=None)
+        there.parts.store.record(large, [AlertModerators(view(large))], there.now())
+        there.parts.outbox.wake()
+        await there.calm()
+        embed = there.posted()[-1].embeds[0]
+        assert embed_size(embed) <= 6000
+        assert embed["description"].count("[message]") >= 2
+        assert "despair" in embed["description"]
+
+
+async def test_a_message_of_4000_characters_is_read_and_shown_in_part(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten(lines=[f"{line} {'ha ' * ((3900 - len(line)) // 3)}" for line in THREAT])
+        await there.threaten(lines=["@*_~|`" * 600, *THREAT])
+        await there.calm()
+        assert len(there.discord.dms(there.sam)) == 1
+        assert embed_size(there.alert().embeds[0]) <= 6000
+
+
+@pytest.mark.parametrize("text", ["@" * 1000, "||" * 500, "plain words " * 80])
+async def test_a_report_is_always_shown(haven: Living, text: str) -> None:
+    async with haven() as there:
+        answer = await there.discord.slash(there.sam, "report", {"text": text, "member": there.eve}, there.general)
+        assert answer.ephemeral
+        await there.calm()
+        assert text[:4].replace("@", "@\u200b").replace("|", "\\|") in there.alert().text.replace("\\@", "@")
+        assert there.eve.mention in there.alert().text
+        assert there.alert().mentions == []
