@@ -199,6 +199,8 @@ _ADVICE_AFTER = {
     Outcome.GONE: Advice.FAILED,
     Outcome.FAILED: Advice.FAILED,
     Outcome.HELD: Advice.HELD,
+    Outcome.UNKNOWN: Advice.UNKNOWN,
+    Outcome.LOST: Advice.PENDING,
     Outcome.RETRY: Advice.PENDING,
 }
 _BEARING = 2  # markers that an alert shows where none is clear

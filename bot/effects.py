@@ -20,6 +20,7 @@ class Advice(StrEnum):
     UNSTARTED = "unstarted"  # the platform lets nobody be written to before they write; it is sent once they do
     HELD = "held"  # the platform makes Haven wait before it writes to more people
     FAILED = "failed"  # the platform did not take it in time
+    UNKNOWN = "unknown"  # Haven was cut off while it wrote: it may have arrived, and is not sent twice
     DISPUTED = "disputed"  # the person was warned and says that it was not about them
     DECLINED = "declined"  # the person asked not to be written to
     RECENT = "recent"  # the person was written to within the cool-down
@@ -134,7 +135,9 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"  # the case has been ruled out since
     GONE = "gone"  # the alert to edit no longer exists
     FAILED = "failed"
+    UNKNOWN = "unknown"  # it may have been done, and must not be done twice
     HELD = "held"  # the platform makes Haven wait; tried again, and moderators are told
+    LOST = "lost"  # no answer came: it may have been done
     RETRY = "retry"
 
 
@@ -142,7 +145,7 @@ class Outcome(StrEnum):
 class Delivery:
     """The outcome of one attempt: the platform's id of what was posted, and a detail free of message text.
 
-    `retry_after` is in seconds and only read when the outcome is HELD or RETRY.
+    `retry_after` is in seconds and only read when the outcome is HELD, LOST or RETRY, which is for what was not done.
     """
 
     outcome: Outcome
@@ -152,16 +155,20 @@ class Delivery:
 
 
 class Platform(Protocol):
-    """Where effects become real; one file under `bot/platforms` each."""
+    """Where effects become real; one file or folder under `bot/platforms` each.
+
+    `remembers` is for how many seconds the platform knows a key, so that an effect with the same key is not done twice.
+    """
 
     name: str
+    remembers: float
 
     async def ready(self) -> None:
         """Return once effects can be performed."""
         ...
 
     async def perform(self, effect: Effect, key: str) -> Delivery:
-        """Do it once and say how it ended; an exception counts as RETRY.
+        """Do it once and say how it ended; an exception counts as LOST.
 
         `key` (at most 25 characters) is the same for every attempt at one effect, so that a platform that knows
         idempotency keys does not do it twice.

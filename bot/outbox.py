@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 
 WORKERS = 4  # per platform
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
+_CUT_OFF = Delivery(Outcome.UNKNOWN, detail="cut off while it was sent")
 MOST_ATTEMPTS = 100  # about a day, at the longest wait
 _ATTEMPT_SECONDS = 30.0
 _READY_SECONDS = 1.0
@@ -85,15 +86,18 @@ class Outbox:
             self._busy.add(row.case)
         self._news[platform.name].set()  # this worker took the news from the others, and there may be more
         try:
-            delivery = await asyncio.to_thread(self._withheld, row) or await self._attempt(platform, row)
-            await asyncio.to_thread(self._finish, row, delivery)
+            delivery = await asyncio.to_thread(self._withheld, platform, row) or await self._attempt(platform, row)
+            await asyncio.to_thread(self._finish, platform, row, delivery)
         finally:
             self._busy.discard(row.case)
         return True
 
-    def _withheld(self, row: Row) -> Delivery | None:
+    def _withheld(self, platform: Platform, row: Row) -> Delivery | None:
+        """Return why a warning is not to be sent (any more), None for what is to be done."""
         if not isinstance(row.effect, AdviseTarget):
             return None
+        if row.begun_at is not None and _is_forgotten(platform, row, self._now(), row.begun_at):
+            return _CUT_OFF
         case = self._store.case_of(row.case)
         outcome = withheld(case, row.effect, self._store.recipient(row.effect.target)) if case else Outcome.WITHDRAWN
         return Delivery(outcome) if outcome else None
@@ -103,22 +107,25 @@ class Outbox:
             async with asyncio.timeout(_ATTEMPT_SECONDS):
                 return await platform.perform(row.effect, f"{row.case}-{row.id}")
         except Exception as error:  # noqa: BLE001 (a platform's fault must not stop the others)
-            return Delivery(Outcome.RETRY, detail=type(error).__name__)
+            return Delivery(Outcome.LOST, detail=type(error).__name__)
 
-    def _finish(self, row: Row, delivery: Delivery) -> None:
+    def _finish(self, platform: Platform, row: Row, delivery: Delivery) -> None:
         """Settle what ended, fold it into the case and record what follows, in one transaction."""
         now = self._now()
         name = type(row.effect).__name__
-        if delivery.outcome in (Outcome.RETRY, Outcome.HELD):
-            if row.attempts < MOST_ATTEMPTS:
-                due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
+        if delivery.outcome in (Outcome.RETRY, Outcome.HELD, Outcome.LOST):
+            due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
+            if delivery.outcome is Outcome.LOST and _is_forgotten(platform, row, due, now):
+                delivery = _CUT_OFF
+            elif row.attempts < MOST_ATTEMPTS:
                 log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
                 with self._store.transaction():
-                    self._store.postpone(row, due)
+                    self._store.postpone(row, due, undone=delivery.outcome is not Outcome.LOST)
                     if delivery.outcome is Outcome.HELD:
                         self._fold(row, delivery, now)
                 return
-            delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
+            else:
+                delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
         log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail)
         with self._store.transaction():
             self._store.settle(row, delivery, now)
@@ -132,6 +139,12 @@ class Outbox:
 
     def _now(self) -> float:
         return self._clock().timestamp()
+
+
+def _is_forgotten(platform: Platform, row: Row, at: float, first: float) -> bool:
+    """Return whether a warning that may have been sent would be sent twice at a time."""
+    begun_at = first if row.begun_at is None else row.begun_at
+    return isinstance(row.effect, AdviseTarget) and at - begun_at > platform.remembers
 
 
 async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:

@@ -25,7 +25,7 @@ def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tu
     if account not in (case.about, case.accused):
         case = with_target(case, account)  # whom Haven could not name, a moderator may
     held = {target.account: target.advice for target in case.targets}
-    if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
+    if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT):
         return case, ()
     if recipient.opted_in is False:
         return shown(case, with_advice(case, account, Advice.DECLINED))

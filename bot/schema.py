@@ -52,3 +52,9 @@ def m002_spaces_and_audit(db: Database) -> None:
         "CREATE INDEX outbox_warned ON outbox (platform, settled_at) WHERE outcome = 'delivered'",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m003_begun(db: Database) -> None:
+    """Add when an attempt began whose end nobody knows."""
+    db.conn.execute("ALTER TABLE outbox ADD COLUMN begun_at REAL")

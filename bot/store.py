@@ -22,12 +22,16 @@ _EFFECTS: dict[str, type[Effect]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recorded effect that waits to be delivered; `attempts` counts the one being made."""
+    """One recorded effect that waits to be delivered; `attempts` counts the one being made.
+
+    `begun_at` is when the first attempt began of which nobody knows how it ended, None when there is none.
+    """
 
     id: int
     case: str
     effect: Effect
     attempts: int
+    begun_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +145,25 @@ class Store(Database):
         """
         with self.transaction():
             rows = self.query(
-                "SELECT id, case_id, effect, payload, attempts FROM outbox"  # noqa: S608 (question marks only)
+                "SELECT id, case_id, effect, payload, attempts, begun_at FROM outbox"  # noqa: S608 (question marks only)
                 f" WHERE platform = ? AND settled_at IS NULL AND due_at <= ? AND {_besides(busy)}"
                 " ORDER BY due_at, id LIMIT 1",
                 (platform, now, *busy),
             )
             if not rows:
                 return None
-            id, case, name, payload, attempts = rows[0]
-            self.db.conn.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (id,))
-        return Row(id=id, case=case, effect=self._opened(name, payload), attempts=attempts + 1)
+            id, case, name, payload, attempts, begun_at = rows[0]
+            self.db.conn.execute(
+                "UPDATE outbox SET attempts = attempts + 1, begun_at = coalesce(begun_at, ?) WHERE id = ?", (now, id)
+            )
+        return Row(id, case, self._opened(name, payload), attempts + 1, begun_at)
 
-    def postpone(self, row: Row, due_at: float) -> None:
-        """Let the effect wait until then."""
+    def postpone(self, row: Row, due_at: float, *, undone: bool) -> None:
+        """Let the effect wait until then; `undone` when it is known that the attempt did nothing."""
         with self.transaction():
             self.db.conn.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, row.id))
+            if undone and row.begun_at is None:
+                self.db.conn.execute("UPDATE outbox SET begun_at = NULL WHERE id = ?", (row.id,))
 
     def hasten(self, space: str, now: float) -> None:
         """Let the waiting effects of a space be due now."""
@@ -169,7 +177,7 @@ class Store(Database):
     def settle(self, row: Row, delivery: Delivery, now: float) -> None:
         """Close the row, drop its payload and keep how it ended; only a delivered warning counts as one."""
         with self.transaction():
-            if isinstance(row.effect, AdviseTarget) and delivery.outcome is not Outcome.DELIVERED:
+            if isinstance(row.effect, AdviseTarget) and delivery.outcome not in (Outcome.DELIVERED, Outcome.UNKNOWN):
                 self.db.conn.execute(
                     "UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?",
                     (row.effect.target.platform, row.effect.target.id),

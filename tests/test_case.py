@@ -606,7 +606,7 @@ def test_a_confirmed_case_goes_on() -> None:
 def test_a_moderator_can_have_a_target_warned_who_was_not(advice: Advice) -> None:
     before = with_advice(advice)
     case, effects = advise(before, SAM, NOBODY_YET)
-    if advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT):
+    if advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT):
         assert effects == (UpdateAlert(view(case), "post-1"), warning_of(case))
         assert advice_of(case) == {SAM: Advice.PENDING}
         assert advise(case, SAM, NOBODY_YET) == (case, ())

@@ -51,6 +51,7 @@ class Scripted:
 
     def __init__(self, name: str = "console", *answers: Delivery | Exception) -> None:
         self.name = name
+        self.remembers = 0.0
         self.answers = list(answers)
         self.performed: list[Effect] = []
         self.keys: list[str] = []
@@ -818,3 +819,64 @@ async def test_a_delivery_is_settled_together_with_what_follows_or_not_at_all(
         connection.execute("DROP TRIGGER full")
     await Outbox(store, [platform], clock).drain()
     assert names(platform) == ["AlertModerators", "AdviseTarget", "AdviseTarget", "UpdateAlert"]
+
+
+# Written to once, whatever is lost on the way.
+
+
+@pytest.mark.parametrize("lost", [Delivery(Outcome.LOST, detail="HTTP 502"), ConnectionResetError()])
+@pytest.mark.parametrize(("remembers", "sent", "advice"), [(0.0, 1, Advice.UNKNOWN), (120.0, 2, Advice.DELIVERED)])
+async def test_a_warning_whose_answer_was_lost_is_only_sent_again_where_its_key_is_known(
+    store: Store, clock: Clock, lost: Delivery | Exception, remembers: float, sent: int, advice: Advice
+) -> None:
+    case = recorded(store)
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, "post-1"), lost)
+    platform.remembers = remembers
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform).count("AdviseTarget") == sent
+    assert len({key for key, name in zip(platform.keys, names(platform), strict=True) if name == "AdviseTarget"}) == 1
+    assert advice_now(store, case) is advice
+
+
+async def test_a_warning_is_not_sent_again_once_its_key_is_forgotten(store: Store, clock: Clock) -> None:
+    case = recorded(store)
+    answers = [Delivery(Outcome.LOST, detail="HTTP 502") for _ in range(20)]
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, "post-1"), *answers)
+    platform.remembers = 60.0
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert 2 <= names(platform).count("AdviseTarget") <= 8
+    assert advice_now(store, case) is Advice.UNKNOWN
+    (given_up,) = [done for done in store.settled(case.id) if done.effect == "AdviseTarget"]
+    assert given_up.at - NOON.timestamp() < 120
+
+
+@pytest.mark.parametrize(("away", "sent"), [(30.0, 1), (90.0, 0)])
+async def test_a_warning_that_a_kill_interrupted_is_sent_again_only_while_its_key_is_known(
+    store: Store, clock: Clock, away: float, sent: int
+) -> None:
+    case = recorded(store)
+    first = store.begin("console", NOON.timestamp())
+    assert first
+    store.settle(first, Delivery(Outcome.DELIVERED, "post-1"), NOON.timestamp())
+    assert store.begin("console", NOON.timestamp())  # and nobody knows how it ended
+    clock.forward(away)
+    platform = Scripted()
+    platform.remembers = 60.0
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform).count("AdviseTarget") == sent
+    assert advice_now(store, case) is (Advice.DELIVERED if sent else Advice.UNKNOWN)
+
+
+async def test_what_was_surely_not_done_is_done_however_late(store: Store, clock: Clock) -> None:
+    case = recorded(store)
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, "post-1"), LATER, LATER, LATER)
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform).count("AdviseTarget") == 4
+    assert advice_now(store, case) is Advice.DELIVERED
+
+
+async def test_an_alert_whose_answer_was_lost_is_made_again(store: Store, clock: Clock) -> None:
+    recorded(store, level=Level.ALERT)
+    platform = Scripted("console", Delivery(Outcome.LOST, detail="HTTP 502"))
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform) == ["AlertModerators", "AlertModerators"]

@@ -154,7 +154,7 @@ def test_what_was_done_before_the_alert_was_posted_is_shown_when_it_is() -> None
 @pytest.mark.parametrize("advice", Advice)
 def test_advice_is_sent_to_whom_none_reached_and_not_to_who_said_no(advice: Advice) -> None:
     case = with_advice(posted(), advice)
-    sendable = advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT)
+    sendable = advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT)
     for opted_in in (None, True):
         now, effects = advise(case, SAM, Recipient(opted_in=opted_in))
         sent = [effect.target for effect in effects if isinstance(effect, AdviseTarget)]

@@ -7,6 +7,7 @@ moderators have commands without a name before them, such as `/confirm CASE`.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
@@ -175,6 +176,7 @@ class ConsolePlatform:
     """Shows every effect on a rich console; `refuses` names the people who accept no private messages."""
 
     name = NAME
+    remembers = math.inf  # a screen may show a thing twice
 
     def __init__(self, console: Console, refuses: Collection[str] = ()) -> None:
         self._console = console

@@ -12,7 +12,7 @@ from bot.effects import Act, Advice, Alert, Ruling
 from classifiers.assessment import Evidence, Kind, Level
 from classifiers.conversation import Account
 
-SENDABLE = (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.RECENT)
+SENDABLE = (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT)
 _SURE = {Level.ADVISE: "Haven is sure", Level.ALERT: "Haven is fairly sure"}
 _LINES, _SPACE = 8, 2600
 _REPORT_SPACE = 5100  # a report of the greatest length, each character of which may take five

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import assert_never
 
+import aiohttp
 import discord
 
 from bot import advice
@@ -46,6 +47,7 @@ class DiscordPlatform:
     """Writes to targets in private and to moderators in their channel, and nowhere else."""
 
     name = NAME
+    remembers = 120.0  # "a few minutes", says Discord of its nonces
 
     def __init__(self, settings: DiscordSettings, token: str) -> None:
         self._settings = settings
@@ -91,8 +93,11 @@ class DiscordPlatform:
                     assert_never(effect)
         except discord.RateLimited as limited:
             return Delivery(Outcome.RETRY, detail="rate limited", retry_after=limited.retry_after)
+        except aiohttp.ClientConnectorError as error:
+            return Delivery(Outcome.RETRY, detail=type(error).__name__)
         except discord.HTTPException as error:
-            return Delivery(Outcome.RETRY, detail=f"HTTP {error.status}")
+            outcome = Outcome.LOST if error.status >= _SERVER_ERROR else Outcome.RETRY
+            return Delivery(outcome, detail=f"HTTP {error.status}")
 
     async def _advise(self, client: HavenClient, effect: AdviseTarget, key: str) -> Delivery:
         if (left := self._held_until - time.monotonic()) > 0:
@@ -114,11 +119,15 @@ class DiscordPlatform:
 
     async def _write(self, client: HavenClient, effect: AdviseTarget, key: str) -> Delivery:
         page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis)
+        opened = False
         try:
             channel = await client.create_dm(discord.Object(int(effect.target.id)))
+            opened = True
             view = buttons(warning_presses(effect.locale, effect.case))
             await channel.send(embed=embed_of(page), view=view, nonce=key)
         except discord.HTTPException as error:
+            if error.status >= _SERVER_ERROR and not opened:
+                return Delivery(Outcome.RETRY, detail=f"HTTP {error.status}")
             if not error.code or error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR:
                 raise  # nothing that Discord says of this person
             if error.code in HOLDING_BACK:

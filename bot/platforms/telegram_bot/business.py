@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from telegram import BusinessConnection, Message
 from telegram.error import BadRequest, TelegramError
 
-from bot.platforms.telegram_bot.reading import NAME, account, to_message
+from bot.platforms.telegram_bot.reading import NAME, Usernames, account, to_message
 from bot.policies import private_space
 from classifiers.conversation import Account
 
@@ -49,7 +49,7 @@ class Connections:
         if connection is None or not connection.is_enabled:
             return
         owner, other = account(connection.user), Account(NAME, str(message.chat.id))
-        translated = to_message(message, self._client.usernames, private_space(owner))
+        translated = to_message(message, Usernames(), private_space(owner))
         if translated:
             to = (owner,) if translated.author == other else (other,)
             await self._client.parts.inbox.put(replace(translated, to=() if translated.forwarded else to))

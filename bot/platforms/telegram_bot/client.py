@@ -10,13 +10,14 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from telegram import Bot, ChatMemberUpdated, LinkPreviewOptions, Message, Update, User
 from telegram.constants import ChatMemberStatus, ChatType, UpdateType
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
-from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, ContextTypes, Defaults, TypeHandler
+from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, ContextTypes, Defaults, TypeHandler, Updater
 
 from bot.config import TOKEN_VARIABLES, TelegramSettings
 from bot.parts import Parts
@@ -44,6 +45,7 @@ _TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
 _TELEGRAM = "https://api.telegram.org"
 _KNOWN = 10_000
 _QUESTIONS = ("getMe", "getChat", "getChatMember", "getBusinessConnection", "answerCallbackQuery")
+_LOOK_EVERY, _END_SECONDS = 60.0, 60.0
 _AHEAD = 100  # updates that are fetched and not looked at
 _SHORT = 5.0  # seconds
 _SEEN_EVERY = 600.0
@@ -126,17 +128,39 @@ class HavenClient:
                 )
             self._connected.set()
             log.info("telegram: connected as @%s", self.me.username)
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(_LOOK_EVERY)
+                await self._look()
+        except InvalidToken:
+            raise InputError(REFUSED) from None
         except OSError as error:
             where = f"{self.settings.webhook_listen}:{self.settings.webhook_port}"
             raise InputError(f"telegram: cannot listen on {where}: {error.strerror}") from None
         finally:
-            if updater.running:
-                await updater.stop()
-            await self._application.stop()
-            await self.forwards.finish()
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._end(updater)
+
+    async def _look(self) -> None:
+        """InvalidToken once the token is revoked; the library would then ask for no more updates and say nothing."""
+        try:
+            await self.bot.get_me()
+        except InvalidToken:
+            raise
+        except TelegramError:
+            return
+
+    async def _end(self, updater: Updater) -> None:
+        """Hand over what was fetched and answer what was asked, while somebody takes it."""
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                if updater.running:
+                    with suppress(InvalidToken):
+                        await updater.stop()
+                await self._application.stop()
+                await self.forwards.finish()
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        except TimeoutError:
+            log.error("telegram: some of what was fetched was not read before the end")
 
     async def close(self) -> None:
         """Close the connections."""

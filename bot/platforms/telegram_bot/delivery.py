@@ -6,9 +6,10 @@ import asyncio
 from html import escape
 from typing import assert_never
 
+import httpx
 from telegram import ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter
 
 from bot import advice
 from bot.config import TelegramSettings
@@ -38,6 +39,7 @@ class TelegramPlatform:
     """Writes to targets in their private chat with Haven and to moderators in the chat they linked, nowhere else."""
 
     name = NAME
+    remembers = 0.0  # Telegram knows no keys
 
     def __init__(self, settings: TelegramSettings, token: str) -> None:
         self._settings = settings
@@ -79,6 +81,10 @@ class TelegramPlatform:
                     return await self._page(client, effect)
                 case _:
                     assert_never(effect)
+        except NetworkError as error:
+            if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+                return Delivery(Outcome.RETRY, detail="Telegram cannot be reached")
+            raise
         except RetryAfter as error:
             return Delivery(Outcome.RETRY, detail="rate limited", retry_after=seconds(error))
         except ChatMigrated as error:
@@ -115,11 +121,11 @@ class TelegramPlatform:
                 return Delivery(
                     Outcome.RETRY, detail="anybody can read the moderators' chat", retry_after=_CHAT_SECONDS
                 )
-            text = await alerts.text(client.bot, alert)
-            if alert.page:
-                text = f"{_call(alert.page)}\n{text}"
             message = await client.bot.send_message(
-                int(chat), text, parse_mode=ParseMode.HTML, reply_markup=alerts.buttons(alert)
+                int(chat),
+                await _with_call(client, alert),
+                parse_mode=ParseMode.HTML,
+                reply_markup=alerts.buttons(alert),
             )
         except (Forbidden, BadRequest) as error:
             return Delivery(Outcome.RETRY, detail=type(error).__name__, retry_after=_CHAT_SECONDS)
@@ -131,7 +137,7 @@ class TelegramPlatform:
             return Delivery(Outcome.GONE, detail="another moderators' chat is linked")
         try:
             await client.bot.edit_message_text(
-                await alerts.text(client.bot, alert),
+                await _with_call(client, alert),
                 int(chat),
                 int(message),
                 parse_mode=ParseMode.HTML,
@@ -163,6 +169,12 @@ class TelegramPlatform:
         except (Forbidden, BadRequest) as error:
             return Delivery(Outcome.RETRY, detail=type(error).__name__, retry_after=_CHAT_SECONDS)
         return Delivery(Outcome.DELIVERED)
+
+
+async def _with_call(client: HavenClient, alert: Alert) -> str:
+    """Return the alert below the call to a moderator, which an edit would otherwise take away again."""
+    text = await alerts.text(client.bot, alert)
+    return f"{_call(alert.page)}\n{text}" if alert.page else text
 
 
 def _call(id: str) -> str:

@@ -14,7 +14,7 @@ from classifiers.conversation import Account
 LONGEST = 4096
 _TAG = re.compile(r"<[^>]*>")
 _NAME = 40
-_SUPERGROUP = "-100"
+_SUPERGROUPS = 10**12  # supergroups are numbered from minus this down, basic groups above it
 _ALIVE = re.compile(r"[@#$/:.](?=\S)")
 _UNSEEN = ("C", "Z", "M")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
@@ -28,9 +28,10 @@ def disarmed(text: str) -> str:
 def jump(space: str, channel: str, message: str) -> str | None:
     """Return the address of a message, None in basic groups and from before a group moved."""
     chat, _, topic = channel.partition("/")
-    if not space.startswith(_SUPERGROUP) or chat != space:
+    inside = -int(space) - _SUPERGROUPS
+    if inside <= 0 or chat != space:
         return None
-    return "/".join(["https://t.me/c", space.removeprefix(_SUPERGROUP), *([topic] if topic else []), message])
+    return "/".join(["https://t.me/c", str(inside), *([topic] if topic else []), message])
 
 
 def length(html: str) -> int:

@@ -22,6 +22,8 @@ from classifiers.conversation import Account, Message
 NAME = "telegram"
 _REMEMBERED = 50_000
 _QUOTES = (MessageEntityType.BLOCKQUOTE, MessageEntityType.EXPANDABLE_BLOCKQUOTE)
+_MENTIONS = (MessageEntityType.MENTION, MessageEntityType.TEXT_MENTION)
+_SOMEBODY = "@somebody".encode("utf-16-le")
 _MEDIA = (
     ("photo", media.PHOTO),
     ("video", media.VIDEO),
@@ -75,10 +77,14 @@ def to_message(message: TelegramMessage, usernames: Usernames, space: str | None
 
     Quotes and forwards are kept apart from the author's own words. `space` is the chat, unless given.
     """
+    for joined in message.new_chat_members:
+        usernames.note(joined)
     user = message.from_user
     if user is None or user.is_bot or message.sender_chat or message.via_bot or message.is_automatic_forward:
         return None
     usernames.note(user)
+    if message.reply_to_message and message.reply_to_message.from_user:
+        usernames.note(message.reply_to_message.from_user)
     own, quoted = parted(message)
     forwarded = message.forward_origin is not None
     if forwarded:
@@ -102,18 +108,25 @@ def to_message(message: TelegramMessage, usernames: Usernames, space: str | None
 
 
 def parted(message: TelegramMessage) -> tuple[str, str]:
-    """Return a message's words, with one for each file, and apart from them the lines that it shows as quotes."""
+    """Return a message's words, with one for each file, and apart from them the lines that it shows as quotes.
+
+    Whoever is mentioned is @somebody, so that names are kept nowhere.
+    """
     text, entities = (
         (message.text, message.entities) if message.text else (message.caption or "", message.caption_entities)
     )
     units = text.encode("utf-16-le", "surrogatepass")
     own, quotes, end = [], [], 0
     for entity in sorted(entities, key=lambda entity: entity.offset):
+        start, stop = 2 * entity.offset, 2 * (entity.offset + entity.length)
+        if start < end or entity.type not in (*_QUOTES, *_MENTIONS):
+            continue
+        own.append(units[end:start])
         if entity.type in _QUOTES:
-            start, stop = 2 * entity.offset, 2 * (entity.offset + entity.length)
-            own.append(units[end:start])
             quotes.append(units[start:stop])
-            end = stop
+        else:
+            own.append(_SOMEBODY)
+        end = stop
     own.append(units[end:])
     files = [word for name, word in _MEDIA if getattr(message, name)]
     if message.animation:
