@@ -29,9 +29,11 @@ from bot.sealing import Seal, load_seal
 from bot.store import Store
 from classifiers.artefact import bundled, load
 from classifiers.classifier import Classifier
+from classifiers.errors import InputError
 
 log = logging.getLogger(__name__)
 _PURGE_EVERY = timedelta(hours=6)
+_EXPIRE_EVERY = timedelta(minutes=5)
 _LINES_AHEAD = 1_000
 
 
@@ -55,7 +57,7 @@ def composed(
     policies = Policies(config, records, needs_channel=needs_channel)
     memory = Memory(config.memory.max_conversations, timedelta(hours=config.memory.max_age_hours))
     guard = Guard(classifier, memory, store, policies.of, clock)
-    outbox = Outbox(store, platforms, clock)
+    outbox = Outbox(store, platforms, clock, policies.of)
     try:
         yield Parts(
             store=store,
@@ -108,7 +110,8 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
     try:
         async with asyncio.TaskGroup() as group:
             background = [
-                group.create_task(work) for work in (parts.outbox.run(), parts.inbox.run(), _purge(parts), *readers)
+                group.create_task(work)
+                for work in (parts.outbox.run(), parts.inbox.run(), _purge(parts), _expire(parts), *readers)
             ]
             reading = group.create_task(asyncio.wait(background[-len(readers) :]))
             stop = group.create_task(stopping.wait())
@@ -121,11 +124,17 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
             for task in (*background, reading, stop):
                 task.cancel()
     except BaseExceptionGroup as failures:
+        with suppress(InputError):  # what can still be recorded and delivered is
+            await _drain(parts)
         raise _first(failures) from failures
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
+    await _drain(parts)
+
+
+async def _drain(parts: Parts) -> None:
     await parts.inbox.drain()
     await parts.outbox.drain()
 
@@ -154,6 +163,14 @@ def _first(failure: BaseException) -> BaseException:
     return failure
 
 
+async def _expire(parts: Parts) -> None:
+    """Drop from memory what is past its age, every few minutes."""
+    while True:
+        await asyncio.sleep(_EXPIRE_EVERY.total_seconds())
+        await asyncio.to_thread(parts.guard.expire)
+        await asyncio.to_thread(parts.people.expire)
+
+
 async def _purge(parts: Parts) -> None:
     """Erase cases past the retention of their space, and old audit lines, at the start and every six hours."""
     while True:
@@ -161,5 +178,7 @@ async def _purge(parts: Parts) -> None:
             before = now() - parts.policies.of(space).retention
             if erased := await asyncio.to_thread(parts.store.purge, space, before):
                 log.info("erased %d cases past their retention", erased)
+        retention = parts.policies.of("").retention
+        await asyncio.to_thread(parts.store.forget_warnings, now() - retention)
         await asyncio.to_thread(parts.records.purge, (now() - timedelta(days=AUDIT_DAYS)).timestamp())
         await asyncio.sleep(_PURGE_EVERY.total_seconds())

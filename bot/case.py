@@ -65,6 +65,8 @@ class Case:
     accused: Account | None = None
     page: str | None = None
     paged: bool = False
+    despairing: Account | None = None
+    private: bool = False
 
 
 def decide(
@@ -79,9 +81,9 @@ def decide(
     before = case if case and found.at - case.seen_at <= policy.incident_gap else None
     now = _merge(before or _open(found), found, policy)
     if before and now.ruling is Ruling.NOT_SEXTORTION:
-        if not before.targets or now.targets == before.targets:
+        if now.targets == before.targets and now.level <= before.level and now.crisis == before.crisis:
             return now, ()
-        now = replace(now, ruling=None)  # somebody new is aimed at, whom the ruling did not know
+        now = replace(now, ruling=None)  # the ruling did not know whom it is aimed at, how sure it is, or the despair
     now, advice = _advise(now, found, policy, recipient)
     if before and found.target and now.crisis and not before.crisis:
         advice = advice or _say_whom_to_call(now, found.target, recipient)
@@ -101,9 +103,12 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
             if delivery.outcome is not Outcome.DELIVERED or delivery.reference is None:
                 return replace(case, post=None), ()
             now = replace(case, post=Post(delivery.reference), paged=case.paged or alert.page is not None)
-            now, page = _page(now)
-            follow_up = () if alert == view(now) else (UpdateAlert(view(now), delivery.reference),)
-            return now, (*follow_up, *page)
+            if alert == view(now):
+                return now, ()
+            known = replace(case, crisis=alert.crisis, targets=alert.targets)
+            calls = _calls(known, now, delivery.reference)
+            now = replace(now, paged=now.paged or any(call.role for call in calls))
+            return now, (UpdateAlert(view(now), delivery.reference), *calls)
         case UpdateAlert(reference=reference):
             if delivery.outcome is Outcome.GONE and case.post == Post(reference):
                 alert = replace(view(case), page=None) if case.paged else view(case)
@@ -120,9 +125,10 @@ def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, t
 
     Where nobody was clearly aimed at, it is that person by now.
     """
-    if case.crisis or case.ruling is Ruling.NOT_SEXTORTION:
+    if case.crisis:
         return case, ()
-    now = replace(case if case.targets else with_target(case, account), crisis=True)
+    ruling = None if case.ruling is Ruling.NOT_SEXTORTION else case.ruling
+    now = replace(case if case.targets else with_target(case, account), crisis=True, despairing=account, ruling=ruling)
     return shown(case, now, _say_whom_to_call(now, account, recipient))
 
 
@@ -146,6 +152,7 @@ def view(case: Case) -> Alert:
         reported=case.reported,
         accused=case.accused,
         page=case.page if case.crisis or case.level is Level.ADVISE else None,
+        despairing=case.despairing,
     )
 
 
@@ -160,8 +167,10 @@ def shown(before: Case | None, now: Case, others: tuple[Effect, ...] = ()) -> tu
     if before is None or now.post is None or now.post.reference is None or view(before) == view(now):
         return now, others
     reference = now.post.reference
-    now, page = _page(now)
-    return now, (UpdateAlert(view(now), reference), *page, *others)
+    calls = _calls(before, now, reference)
+    if any(call.role for call in calls):
+        now = replace(now, paged=True)
+    return now, (UpdateAlert(view(now), reference), *calls, *others)
 
 
 def warning(case: Case, account: Account) -> AdviseTarget:
@@ -173,6 +182,8 @@ def warning(case: Case, account: Account) -> AdviseTarget:
         kind=case.kind,
         locale=case.locale,
         crisis=case.crisis,
+        by_moderator=any(t.account == account and t.by_moderator for t in case.targets),
+        private=case.private,
     )
 
 
@@ -189,6 +200,12 @@ def with_advice(case: Case, account: Account, advice: Advice) -> Case:
     return replace(case, targets=targets)
 
 
+def with_wish(case: Case, account: Account) -> Case:
+    """Return the case with the note that a moderator wished the warning to one target."""
+    targets = tuple(replace(t, by_moderator=True) if t.account == account else t for t in case.targets)
+    return replace(case, targets=targets)
+
+
 _ADVICE_AFTER = {
     Outcome.DELIVERED: Advice.DELIVERED,
     Outcome.REFUSED: Advice.REFUSED,
@@ -196,6 +213,7 @@ _ADVICE_AFTER = {
     Outcome.UNSTARTED: Advice.UNSTARTED,
     Outcome.DECLINED: Advice.DECLINED,
     Outcome.WITHDRAWN: Advice.UNSURE,
+    Outcome.KEPT: Advice.WAITING,
     Outcome.GONE: Advice.FAILED,
     Outcome.FAILED: Advice.FAILED,
     Outcome.HELD: Advice.HELD,
@@ -203,8 +221,9 @@ _ADVICE_AFTER = {
     Outcome.LOST: Advice.PENDING,
     Outcome.RETRY: Advice.PENDING,
 }
+_MOST_EVIDENCE = 20
 _BEARING = 2  # markers that an alert shows where none is clear
-_ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED)
+_ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
@@ -235,16 +254,23 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
     if alerted and not (held or new):
         new = found.evidence[:_BEARING]
     if found.target and alerted:
+        known = case
         case = with_target(case, found.target)
+        if known.targets and known is not case:  # somebody else: the lines that are aimed at them count, too
+            lines = {evidence.message_id for evidence in (*held, *new)}
+            more = [e for e in found.evidence if e.message_id not in lines and e.probability >= CLEAR]
+            new = (*new, *more[: max(0, _MOST_EVIDENCE - len(held) - len(new))])
     return replace(
         case,
         level=max(case.level, found.level),
         seen_at=max(case.seen_at, found.at),
         crisis=case.crisis or found.crisis,
+        despairing=case.despairing or (found.target if found.crisis else None),
         evidence=held + new,
         likely=found.likely or case.likely,
         locale=policy.locale,
         page=policy.page,
+        private=policy.protects is not None,
     )
 
 
@@ -275,9 +301,14 @@ def _say_whom_to_call(case: Case, account: Account, recipient: Recipient) -> tup
     return (warning(case, account),) if warned and recipient.opted_in is not False else ()
 
 
-def _page(case: Case) -> tuple[Case, tuple[Effect, ...]]:
-    """Call the role of the space to an alert that it was not called to when that was posted; once in a case."""
-    role = view(case).page
-    if role is None or case.paged or case.post is None or case.post.reference is None:
-        return case, ()
-    return replace(case, paged=True), (PageModerators(case.id, case.space, role, case.post.reference),)
+def _calls(before: Case | None, now: Case, reference: str) -> tuple[PageModerators, ...]:
+    """Return what moderators have to hear of since `before`, beyond an edit that nobody may notice, at most one thing.
+
+    The role of the space is called once in a case, where it cannot wait.
+    """
+    role = view(now).page if not now.paged else None
+    if now.crisis and not (before and before.crisis):
+        return (PageModerators(now.id, now.space, view(now).page, reference, "crisis"),)
+    if before and before.targets and len(now.targets) > len(before.targets):
+        return (PageModerators(now.id, now.space, role, reference, "another"),)
+    return (PageModerators(now.id, now.space, role, reference),) if role else ()

@@ -15,7 +15,7 @@ from bot.schema import migrations
 from bot.sealing import Seal
 from classifiers.errors import InputError
 
-_BUSY_SECONDS = 5
+_BUSY_SECONDS = 30
 
 
 class Database:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from classifiers.assessment import Evidence, Kind, Level
 from classifiers.conversation import Account
@@ -23,7 +23,8 @@ class Advice(StrEnum):
     UNKNOWN = "unknown"  # Haven was cut off while it wrote: it may have arrived, and is not sent twice
     DISPUTED = "disputed"  # the person was warned and says that it was not about them
     DECLINED = "declined"  # the person asked not to be written to
-    RECENT = "recent"  # the person was written to within the cool-down
+    ASKED = "asked"  # the person asked for help and got the advice as the answer
+    RECENT = "recent"  # a warning because of another case set out within the cool-down
     WAITING = "waiting"  # a moderator has to press, or the person has not opted in
     UNSURE = "unsure"  # the evidence is below the level of writing to the target
 
@@ -50,10 +51,11 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One person aimed at in a case, and what became of the warning to them."""
+    """One person aimed at in a case, what became of the warning to them, and whether a moderator wished it."""
 
     account: Account
     advice: Advice
+    by_moderator: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Alert:
 
     `channel` and `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen;
     a member who asked the moderators for help (`reported`) may have `accused` somebody. `page` is the role to
-    call where it cannot wait.
+    call where it cannot wait, `despairing` who shows despair.
     """
 
     case: str
@@ -82,11 +84,16 @@ class Alert:
     reported: bool = False
     accused: Account | None = None
     page: str | None = None
+    despairing: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AdviseTarget:
-    """Send the advice to one person in private; it carries no word of what was written to them."""
+    """Send the advice to one person in private; it carries no word of what was written to them.
+
+    `by_moderator` when a moderator wished it, whatever the policy of the space; `private` when it is about a private
+    chat of theirs.
+    """
 
     case: str
     space: str
@@ -94,6 +101,8 @@ class AdviseTarget:
     kind: Kind
     locale: str
     crisis: bool
+    by_moderator: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,16 @@ class UpdateAlert:
 
 @dataclass(frozen=True, slots=True)
 class PageModerators:
-    """Call a role to the alert that `reference` names, because it has become one that cannot wait."""
+    """Say under the alert that `reference` names what an edit alone would not tell; `role` is called, if there is one.
+
+    `why` is that it cannot wait any more, that somebody else is aimed at, or that somebody despairs.
+    """
 
     case: str
     space: str
-    role: str
+    role: str | None
     reference: str
+    why: Literal["grave", "another", "crisis"] = "grave"
 
 
 Effect = AdviseTarget | AlertModerators | UpdateAlert | PageModerators
@@ -133,6 +146,7 @@ class Outcome(StrEnum):
     UNSTARTED = "unstarted"  # the person has to write first
     DECLINED = "declined"  # the person has said no since
     WITHDRAWN = "withdrawn"  # the case has been ruled out since
+    KEPT = "kept"  # the space has chosen since that a moderator decides
     GONE = "gone"  # the alert to edit no longer exists
     FAILED = "failed"
     UNKNOWN = "unknown"  # it may have been done, and must not be done twice

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from bot.case import Case, decide, despair
-from bot.effects import Effect, Ruling
+from bot.effects import AdviseTarget, Effect, Ruling
 from bot.memory import Memory
 from bot.policy import Policy, Recipient
 from bot.store import Store
@@ -54,11 +54,18 @@ class Guard:
     def forget(self, account: Account, *, own: bool = False) -> int:
         """Erase everything about an account, here and in the database; return how many cases lost content.
 
-        With `own` the account itself asked; cases in which it threatens somebody then stay.
+        With `own` the account itself asked: then cases in which it threatens somebody stay, and the lines in memory, so
+        that nobody can make Haven forget a threat while they make it.
         """
-        with self._lock:
-            self._memory.forget(account)
+        if not own:
+            with self._lock:
+                self._memory.forget(account)
         return self._store.forget(account, self._clock().timestamp(), own=own)
+
+    def expire(self) -> None:
+        """Drop conversations that are past their age."""
+        with self._lock:
+            self._memory.expire(self._clock())
 
     def leave(self, space: str) -> int:
         """Erase everything about a space, here and in the database; return how many cases went."""
@@ -77,6 +84,7 @@ class Guard:
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)
         threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity)
+        written = False
         for found in one_reading(threat, disclosure):
             about = found.sender or found.target
             if not found.level or about is None:
@@ -92,17 +100,21 @@ class Guard:
                 case, effects = decide(before, found, policy, recipient)
                 if case and case != before:
                     self._store.record(case, effects, self._clock().timestamp())
+            written = written or any(isinstance(one, AdviseTarget) and one.target == message.author for one in effects)
             yield Decision(found, case, effects)
         if disclosure.crisis:
-            yield from self._despair(message, disclosure, policy)
+            yield from self._despair(message, disclosure, policy, written=written)
 
-    def _despair(self, message: Message, found: Assessment, policy: Policy) -> Iterable[Decision]:
-        """Fold despair into every case that concerns its author, however little else the message says."""
+    def _despair(self, message: Message, found: Assessment, policy: Policy, *, written: bool) -> Iterable[Decision]:
+        """Fold despair into every case that concerns its author, `written` to already or not."""
         with self._store.transaction():
             recipient = self._store.recipient(message.author)
             for before in self._store.cases_since(message.space, message.sent_at - policy.incident_gap):
                 if _concerns(before, message):
                     case, effects = despair(before, message.author, recipient)
+                    if written:  # once is enough, however many cases are about them
+                        effects = tuple(effect for effect in effects if not isinstance(effect, AdviseTarget))
+                    written = written or any(isinstance(effect, AdviseTarget) for effect in effects)
                     if case != before:
                         self._store.record(case, effects, self._clock().timestamp())
                         yield Decision(found, case, effects)

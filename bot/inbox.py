@@ -17,7 +17,7 @@ _AT_ONCE = 64
 
 
 class Inbox:
-    """A bounded queue; when it is full, `put` waits, so that a flood slows down its own platform."""
+    """A bounded queue; when it is full, `put` waits."""
 
     def __init__(self, guard: Guard, outbox: Outbox) -> None:
         self._guard = guard

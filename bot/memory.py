@@ -25,7 +25,7 @@ class Memory:
             conversation = self._conversations[key] = Conversation(now)
         conversation.last_at = max(conversation.last_at, now)
         self._conversations.move_to_end(key)
-        self._expire(now)
+        self.expire(now)
         return conversation
 
     def forget(self, account: Account) -> None:
@@ -41,7 +41,8 @@ class Memory:
     def __len__(self) -> int:
         return len(self._conversations)
 
-    def _expire(self, now: datetime) -> None:
+    def expire(self, now: datetime) -> None:
+        """Drop what is too old, and the longest silent conversations beyond the most that are held."""
         while self._conversations:
             oldest = next(iter(self._conversations.values()))
             if len(self._conversations) <= self._max_conversations and now - oldest.last_at <= self._max_age:

@@ -55,9 +55,16 @@ class Moderation:
             raise RefusedError("this case is about you: another moderator has to look at it")
         return case
 
-    def cases(self, space: str, *, open_only: bool = False) -> list[Case]:
-        """Return what moderators were told of, the latest first; `open_only`: what nobody has ruled on."""
-        found = [case for case in self._store.latest_cases(space, _MOST) if case.level >= Level.ALERT]
+    def cases(self, space: str, *, open_only: bool = False, actor: Account | None = None) -> list[Case]:
+        """Return what moderators were told of, the latest first; `open_only`: what nobody has ruled on.
+
+        An `actor` is not shown in which cases they are held to threaten somebody.
+        """
+        found = [
+            case
+            for case in self._store.latest_cases(space, _MOST)
+            if case.level >= Level.ALERT and (actor is None or actor not in (view(case).sender, case.accused))
+        ]
         return [case for case in found if case.ruling is None] if open_only else found
 
     def rule(self, space: str, id: str, ruling: Ruling, actor: Account) -> Case:
@@ -68,6 +75,8 @@ class Moderation:
         """Record the wish that a target be warned; RefusedError when there is nothing to send."""
 
         def fold(case: Case) -> tuple[Case, tuple[Effect, ...]]:
+            if case.ruling is Ruling.NOT_SEXTORTION:
+                raise RefusedError("this case was ruled not to be sextortion: press Confirm first")
             now, effects = advise(case, account, self._store.recipient(account))
             if now == case:
                 held = {target.account: target.advice for target in case.targets}

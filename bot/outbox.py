@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 from bot.case import after
-from bot.effects import AdviseTarget, Delivery, Outcome, Platform
+from bot.effects import AdviseTarget, AlertModerators, Delivery, Outcome, Platform
+from bot.policy import Policy
 from bot.rulings import withheld
 from bot.store import Row, Store
 
@@ -21,8 +23,9 @@ _T = TypeVar("_T")
 WORKERS = 4  # per platform
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
 _CUT_OFF = Delivery(Outcome.UNKNOWN, detail="cut off while it was sent")
-MOST_ATTEMPTS = 100  # about a day, at the longest wait
-_ATTEMPT_SECONDS = 30.0
+MOST_ATTEMPTS = 100  # about a day, at the longest wait; alerts are tried as long as their case is kept
+_ATTEMPT_SECONDS = 75.0  # more than the client of any platform waits by itself
+_STOP_SECONDS = 30.0
 _READY_SECONDS = 1.0
 
 
@@ -32,10 +35,17 @@ class Outbox:
     Effects of one case are performed one after the other, so a person who cannot be reached delays no other case.
     """
 
-    def __init__(self, store: Store, platforms: Sequence[Platform], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        platforms: Sequence[Platform],
+        clock: Callable[[], datetime],
+        policy_of: Callable[[str], Policy] = lambda _: Policy(),
+    ) -> None:
         self._store = store
         self._platforms = platforms
         self._clock = clock
+        self._policy_of = policy_of
         self._news = {platform.name: asyncio.Event() for platform in platforms}
         self._busy: set[str] = set()
         self._turn = asyncio.Lock()
@@ -53,14 +63,15 @@ class Outbox:
                     group.create_task(self._serve(platform))
 
     async def drain(self) -> None:
-        """Deliver all that is due now, and what follows from it, on the platforms that can be reached."""
+        """Deliver what is due now and what follows from it, where that can be reached, for half a minute at most."""
         for platform in self._platforms:
             try:
                 async with asyncio.timeout(_READY_SECONDS):
                     await platform.ready()
             except TimeoutError:
                 continue
-            while await self._deliver_next(platform):
+            end = time.monotonic() + _STOP_SECONDS
+            while time.monotonic() < end and await self._deliver_next(platform):
                 pass
 
     async def _serve(self, platform: Platform) -> None:
@@ -99,7 +110,10 @@ class Outbox:
         if row.begun_at is not None and _is_forgotten(platform, row, self._now(), row.begun_at):
             return _CUT_OFF
         case = self._store.case_of(row.case)
-        outcome = withheld(case, row.effect, self._store.recipient(row.effect.target)) if case else Outcome.WITHDRAWN
+        if case is None:
+            return Delivery(Outcome.WITHDRAWN)
+        recipient, policy = self._store.recipient(row.effect.target), self._policy_of(case.space)
+        outcome = withheld(case, row.effect, recipient, policy)
         return Delivery(outcome) if outcome else None
 
     async def _attempt(self, platform: Platform, row: Row) -> Delivery:
@@ -117,7 +131,7 @@ class Outbox:
             due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
             if delivery.outcome is Outcome.LOST and _is_forgotten(platform, row, due, now):
                 delivery = _CUT_OFF
-            elif row.attempts < MOST_ATTEMPTS:
+            elif row.attempts < MOST_ATTEMPTS or isinstance(row.effect, AlertModerators):
                 log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
                 with self._store.transaction():
                     self._store.postpone(row, due, undone=delivery.outcome is not Outcome.LOST)

@@ -34,6 +34,11 @@ class Parts:
     moderation: Moderation
     clock: Callable[[], datetime]
 
+    def leave(self, space: str) -> None:
+        """Erase everything about a space that Haven was taken out of."""
+        self.guard.leave(space)
+        self.policies.forget()
+
     def set_up(self, space: str, actor: Account, changes: Mapping[str, object]) -> None:
         """Keep what moderators chose (see `Policies.choose`); what waited for it is tried again at once."""
         now = self.clock().timestamp()

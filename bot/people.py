@@ -16,8 +16,8 @@ from bot.memory import Memory
 from bot.policies import Policies
 from bot.rulings import disclaim, report, started
 from bot.store import Store
-from classifiers.assessment import Evidence, Kind, Level, Sensitivity
-from classifiers.classifier import Classifier
+from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
+from classifiers.classifier import COERCIVE, Classifier
 from classifiers.conversation import Account, Message
 from classifiers.despair import shows_despair
 from classifiers.errors import InputError
@@ -26,7 +26,10 @@ from classifiers.normalise import words
 
 _CHECKS = 1_000  # people whose last checks are held in memory
 _ONE_CONVERSATION = timedelta(hours=1)  # checks within it are read together
-_REPORTS_AN_HOUR = 3
+_REPORTS_AN_HOUR = 3  # of one person
+_CALLS_AN_HOUR = 5  # of a role, because of reports in one space
+_HINT = 0.25
+_TELLING = 0.1  # of a threat to share
 _SOMEBODY = "somebody"
 _NOBODY = "0"
 
@@ -80,11 +83,12 @@ class People:
                     read = self._classifier.assess(conversation, message, Sensitivity.HIGH)
                     readings.append(read[kind is not Kind.THREAT])
         found = max(readings, key=lambda reading: (reading.level, reading.score))
-        told = found.kind is Kind.DISCLOSURE
-        finding = Finding.NOTHING
-        if found.level >= Level.NOTICE:
-            finding = Finding.TOLD if told else Finding.BLACKMAIL if found.level >= Level.ALERT else Finding.SIGNS
-        return Verdict(finding, found.evidence, shows_despair(words(text)))
+        return Verdict(_finding(found), found.evidence, shows_despair(words(text)))
+
+    def expire(self) -> None:
+        """Drop what was checked more than an hour ago."""
+        with self._lock:
+            self._checks.expire(self._clock())
 
     def protect(self, person: Account, *, on: bool) -> None:
         """Keep whether the person wants private warnings."""
@@ -124,8 +128,10 @@ class People:
         now = self._clock()
         with self._store.transaction():
             since = now - timedelta(hours=1)
-            recent = [c for c in self._store.cases_since(space, since) if c.reported and c.about == person]
-            if len(recent) >= _REPORTS_AN_HOUR:
+            reports = [case for case in self._store.cases_since(space, since) if case.reported]
+            if len(reports) >= _CALLS_AN_HOUR:
+                policy = replace(policy, page=None)  # the report comes, and calls nobody
+            if sum(case.about == person for case in reports) >= _REPORTS_AN_HOUR:
                 raise TooManyReportsError("the moderators have three reports of the last hour")
             crisis = shows_despair(words(text))
             case, effects = report(
@@ -173,8 +179,20 @@ class People:
         with self._store.transaction():
             for case in self._store.cases_naming(person):
                 if case.kind is Kind.DISCLOSURE and case.about == person and case.post and case.post.reference:
-                    left = replace(case, about=Account(person.platform, _NOBODY), message_id="")
+                    left = replace(case, about=Account(person.platform, _NOBODY), message_id="", evidence=())
                     self._store.record(left, (), self._clock().timestamp())
+
+
+def _finding(found: Assessment) -> Finding:
+    """Return what a reading means to somebody who asked: they have a reason to, so that a hint is enough for a sign."""
+    if found.level >= Level.NOTICE and found.kind is Kind.DISCLOSURE:
+        return Finding.TOLD
+    if found.level >= Level.ALERT:
+        return Finding.BLACKMAIL
+    seen = {evidence.marker: evidence.probability for evidence in found.evidence}
+    hints = [marker for marker in COERCIVE if seen.get(marker, 0) >= _HINT]
+    telling = seen.get(Marker.SHARE_THREAT, 0) >= _TELLING or Marker.CONTACTS_THREAT in hints or len(hints) > 1
+    return Finding.SIGNS if found.level or telling else Finding.NOTHING
 
 
 def _is_theirs(case: Case, person: Account) -> bool:

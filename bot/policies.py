@@ -43,6 +43,10 @@ class Policies:
         """Return whether there is a place where the moderators of a space read."""
         return not self._needs_channel or self.of(space).alert_channel is not None
 
+    def wanted(self, space: str) -> Policy:
+        """Return what a space wants, whether or not it has an alert channel yet."""
+        return self._config.policy_of(space, self._records.settings(space))
+
     def alerting(self, channel: str) -> list[str]:
         """Return the spaces whose moderators read in a channel."""
         return self._alerting().get(channel, [])
@@ -55,7 +59,7 @@ class Policies:
         """Let alerts follow a channel that its platform gave another id, and read all policies anew."""
         for space in self.alerting(channel):
             self._records.choose(space, {**self._records.settings(space), "alert_channel": to})
-        self._forget()
+        self.forget()
 
     def choose(self, space: str, actor: Account, changes: Mapping[str, Any], at: float) -> Policy:
         """Keep what moderators chose (keys of `[policy]`) and who did; InputError when a value is not allowed."""
@@ -64,10 +68,11 @@ class Policies:
         with self._records.transaction():
             self._records.choose(space, {**self._records.settings(space), **changes})
             self._records.note(space, None, actor, SET_UP, said, at)
-        self._forget()
+        self.forget()
         return self.of(space)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Read the policies anew from now on."""
         self._cached.cache_clear()
         self._alerting.cache_clear()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot.case import Case, Post, new_id, shown, view, warning, with_advice, with_target
+from bot.case import Case, Post, new_id, shown, view, warning, with_advice, with_target, with_wish
 from bot.effects import Act, Advice, AdviseTarget, AlertModerators, Effect, Outcome, Ruling
-from bot.policy import Policy, Recipient
+from bot.policy import AdviceBy, Mode, Policy, Recipient
 from classifiers.assessment import Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 
 REPORT_LENGTH = 1000
+SENDABLE = (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT, Advice.ASKED)
 _ON_THE_ALERT = (Act.TIMED_OUT, Act.BANNED, Act.DELETED_MESSAGES, Act.NOTED, Act.TOOK_EVIDENCE)
 
 
@@ -25,11 +26,11 @@ def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tu
     if account not in (case.about, case.accused):
         case = with_target(case, account)  # whom Haven could not name, a moderator may
     held = {target.account: target.advice for target in case.targets}
-    if held.get(account) not in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT):
+    if held.get(account) not in SENDABLE:
         return case, ()
     if recipient.opted_in is False:
         return shown(case, with_advice(case, account, Advice.DECLINED))
-    now = with_advice(case, account, Advice.PENDING)
+    now = with_wish(with_advice(case, account, Advice.PENDING), account)
     return shown(case, now, (warning(now, account),))
 
 
@@ -94,15 +95,18 @@ def report(
         accused=accused,
         page=policy.page,
     )
-    case = with_advice(with_target(case, member), member, Advice.DELIVERED)
+    case = with_advice(with_target(case, member), member, Advice.ASKED)
     return case, (AlertModerators(view(case)),)
 
 
-def withheld(case: Case, effect: Effect, recipient: Recipient) -> Outcome | None:
+def withheld(case: Case, effect: Effect, recipient: Recipient, policy: Policy) -> Outcome | None:
     """Return why a recorded warning is not to be sent any more, None while it is."""
     if isinstance(effect, AdviseTarget):
         if recipient.opted_in is False:
             return Outcome.DECLINED
         if case.ruling is Ruling.NOT_SEXTORTION:
             return Outcome.WITHDRAWN
+        automatic = policy.mode is Mode.ADVISE and policy.advice_by is not AdviceBy.MODERATOR
+        if not automatic and not effect.by_moderator:
+            return Outcome.KEPT
     return None

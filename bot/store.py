@@ -89,11 +89,13 @@ class Store(Database):
         )
         return [Settled(effect, Outcome(outcome), detail, at) for effect, outcome, detail, at in rows]
 
-    def warnings_since(self, platform: str, since: float) -> int:
-        """Return how many private warnings were delivered on a platform since then."""
+    def warnings_since(self, platform: str, since: float, space: str | None = None) -> int:
+        """Return how many private warnings were delivered on a platform since then, in all or because of one space."""
         count: int = self.query(
-            "SELECT count(*) FROM outbox WHERE platform = ? AND effect = ? AND outcome = ? AND settled_at >= ?",
-            (platform, AdviseTarget.__name__, Outcome.DELIVERED, since),
+            "SELECT count(*) FROM outbox JOIN cases ON cases.id = case_id"
+            " WHERE outbox.platform = ?1 AND effect = ?2 AND outcome = ?3 AND settled_at >= ?4"
+            " AND (?5 IS NULL OR space = ?5)",
+            (platform, AdviseTarget.__name__, Outcome.DELIVERED, since, space),
         )[0][0]
         return count
 
@@ -201,7 +203,7 @@ class Store(Database):
 
         Cases about it go; in cases aimed at it, it is no longer named and no words are left, on the alert either.
         Its choice about warnings stays, so that it stays respected. With `own` it asked for this itself: then cases
-        in which it threatens somebody or is accused stay, and words that are only guessed to be aimed at it.
+        in which it threatens somebody or is accused stay, and words that are aimed at others too or only perhaps at it.
         """
         key = (account.platform, account.id)
         with self.transaction():
@@ -228,9 +230,15 @@ class Store(Database):
         """Erase the cases of a space last seen before then with all that hangs on them, and when people were warned."""
         limit = before.astimezone(UTC).isoformat()
         with self.transaction():
+            self.forget_warnings(before)
+            return self.db.conn.execute("DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, limit)).rowcount
+
+    def forget_warnings(self, before: datetime) -> None:
+        """Erase when people were warned, of warnings from before then."""
+        limit = before.astimezone(UTC).isoformat()
+        with self.transaction():
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE advised_at < ?", (limit,))
             self._drop_empty_recipients()
-            return self.db.conn.execute("DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, limit)).rowcount
 
     def leave(self, space: str) -> int:
         """Erase cases and settings of a space; return how many cases went. Its audit trail stays, without notes."""
@@ -316,7 +324,10 @@ class Store(Database):
             pk="id",
         )
         self.db.conn.execute("DELETE FROM targets WHERE case_id = ?", (case.id,))
-        named = {*(target.account for target in case.targets), *filter(None, (case.likely, case.accused))}
+        named = {
+            *(target.account for target in case.targets),
+            *filter(None, (case.likely, case.accused, case.despairing)),
+        }
         self.db.conn.executemany(
             "INSERT INTO targets VALUES (?, ?, ?)",
             [(case.id, account.platform, account.id) for account in sorted(named)],
@@ -337,7 +348,8 @@ def _without(case: Case, account: Account, *, own: bool) -> Case:
         targets=others,
         likely=None if case.likely == account else case.likely,
         accused=None if case.accused == account and not own else case.accused,
-        evidence=case.evidence if own and others == case.targets else (),
+        despairing=None if case.despairing == account else case.despairing,
+        evidence=case.evidence if own and (others or others == case.targets) else (),
     )
 
 

@@ -70,6 +70,13 @@ class ExpectedUpdate(ExpectedAlert, frozen=True, kw_only=True, tag="update"):
     """An alert edited in place."""
 
 
+class ExpectedPage(Expected, frozen=True, kw_only=True, tag="page"):
+    """A short word under an alert, and the role that it calls; `why` None may be any."""
+
+    why: Literal["grave", "another", "crisis"] | None = None
+    role: str | None = None
+
+
 class ExpectedCase(Struct, frozen=True, forbid_unknown_fields=True):
     """What is remembered of somebody in the end; `crisis` None may be either."""
 
@@ -84,7 +91,7 @@ class ExpectedCase(Struct, frozen=True, forbid_unknown_fields=True):
 class Story(Struct, frozen=True, forbid_unknown_fields=True):
     """What is said (`turns`), under which policy, to people with which choices, and what must come of it.
 
-    `expect` has every alert and every warning in order, and those updates that matter; `cases` has
+    `expect` has every alert, warning and page in order, and those updates that matter; `cases` has
     every case above the level of a notice.
     """
 
@@ -94,7 +101,7 @@ class Story(Struct, frozen=True, forbid_unknown_fields=True):
     choices: dict[str, bool] = {}
     refuses: tuple[str, ...] = ()
     acts: tuple[Act, ...] = ()
-    expect: tuple[ExpectedAdvice | ExpectedAlert | ExpectedUpdate, ...] = ()
+    expect: tuple[ExpectedAdvice | ExpectedAlert | ExpectedUpdate | ExpectedPage, ...] = ()
     cases: tuple[ExpectedCase, ...] = ()
 
 

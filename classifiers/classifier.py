@@ -39,12 +39,19 @@ class Classifier:
     ) -> tuple[Assessment, Assessment]:
         """Take the message into the conversation; return how it reads as a threat and as a disclosure.
 
-        An edit is read with everything that stands in the channel by now.
+        An edit is read with everything that stands in the channel by now. It takes nothing back: where it coerces
+        less than what it replaces, which was seen by those it was meant for, that stands.
         """
         line = conversation.add(message, words(message.text))
         line.features, line.scores = self.model.read_line(line.words, line.before)
         if shows_despair(line.words):
             line.scores[_DISTRESS] = 1.0
+        if (
+            line.earlier
+            and line.earlier.author == line.author
+            and _coercion_in_all(line.earlier) > _coercion_in_all(line)
+        ):
+            conversation.keep_earlier(line)
         exchange = conversation.exchange(line.author)
         now = conversation.lines[-1].at
         totals = self.model.totals(exchange, now)
@@ -127,6 +134,12 @@ def _coercion(line: Line) -> float:
     """Return how clearly a line coerces, 0 for one that hardly does."""
     most = max(marker_probability(line, marker) for marker in COERCIVE)
     return most if most >= _FIRST_MARKER else 0.0
+
+
+def _coercion_in_all(line: Line) -> float:
+    """Return in how many ways, and how clearly, a line coerces, 0 for one that hardly does."""
+    shown = (marker_probability(line, marker) for marker in COERCIVE)
+    return sum(probability for probability in shown if probability >= _FIRST_MARKER)
 
 
 def _supports(kind: Kind, evidence: tuple[Evidence, ...]) -> bool:

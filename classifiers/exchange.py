@@ -24,7 +24,10 @@ _LEAD = 1.25
 
 @dataclass(slots=True)
 class Line:
-    """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads."""
+    """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads.
+
+    `earlier` is what stood there before an edit.
+    """
 
     message_id: str
     author: Account
@@ -33,6 +36,7 @@ class Line:
     to: tuple[Account, ...]
     words: list[str]
     before: str = "^"
+    earlier: Line | None = None
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     scores: list[float] = field(default_factory=list)
 
@@ -65,7 +69,8 @@ class Conversation:
             self.lines.append(line)
             position = len(self.lines) - 1
         else:
-            self.lines[position] = line
+            line.earlier, self.lines[position] = self.lines[position], line
+            line.earlier.earlier = None
         before = self.lines[position - 1] if position else None
         joined = (
             before is not None
@@ -76,6 +81,11 @@ class Conversation:
         if joined and before:
             line.before = before.words[-1]
         return line
+
+    def keep_earlier(self, line: Line) -> None:
+        """Let what stood in a line's place before its edit stand again."""
+        if line.earlier:
+            self.lines[self.lines.index(line)] = line.earlier
 
     def forget(self, account: Account) -> None:
         """Drop what the account wrote."""

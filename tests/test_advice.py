@@ -21,6 +21,7 @@ THE_FOUR_LINES = ["Don't panic.", "Don't pay.", "Get help.", "Report it."]
 AGE_11 = 6  # years of school: a grade by Flesch and Kincaid
 PREVIEW = 60  # characters of a message on a locked screen
 BUTTON = 80  # characters on a button of Discord
+TELEGRAM_ANSWER = 200  # characters of the answer to a button
 SITUATIONS = ["under_18", "over_18", "already_paid", "already_shared", "someone_i_know"]
 OCCASIONS = list(product(Kind, (False, True)))
 
@@ -45,7 +46,8 @@ def pages(locale: str) -> Iterator[Page]:
     for finding, crisis in product(Finding, (False, True)):
         yield advice.checked(locale, finding, seen(*((marker, 0.9) for marker in Marker)), crisis=crisis)
     for kind, crisis in OCCASIONS:
-        yield advice.warning(locale, kind=kind, crisis=crisis)
+        for private in (True, False):
+            yield advice.warning(locale, kind=kind, crisis=crisis, private=private)
         yield advice.guidance(locale, kind=kind, crisis=crisis)
 
 
@@ -324,6 +326,23 @@ def test_the_warning_says_who_writes_and_how_to_stop_it(kind: Kind, crisis: bool
         assert words in text
 
 
+@every_occasion
+def test_the_warning_about_a_private_chat_says_that_nobody_is_told_and_otherwise_the_same(
+    kind: Kind, crisis: bool
+) -> None:
+    community, private = (
+        advice.warning("en-GB", kind=kind, crisis=crisis, private=private) for private in (False, True)
+    )
+    (who,) = (section for section in private.sections if section.id == "who")
+    assert "Nobody else can see this message, and I tell nobody." in who.lines
+    assert "You let me read some of your chats." in who.body
+    for word in ("community", "moderator", "people who run it", "may be told"):
+        assert word not in private.plain()
+    differing = [a.id for a, b in zip(community.sections, private.sections, strict=True) if a != b]
+    assert differing == ["who"]
+    assert len(private.plain()) <= 2000
+
+
 def test_a_disclosure_and_a_threat_open_differently() -> None:
     for say in (advice.warning, advice.guidance):
         threat, disclosure = (say("en-GB", kind=kind, crisis=False) for kind in Kind)
@@ -431,11 +450,20 @@ def test_a_check_answers_each_finding_differently_and_is_never_certain_of_nothin
     answers = {finding: advice.checked("en-GB", finding, (), crisis=False).plain() for finding in Finding}
     assert len(set(answers.values())) == len(Finding)
     assert all("not your fault" in answers[finding] for finding in Finding if finding is not Finding.NOTHING)
-    assert "I can be wrong" in answers[Finding.NOTHING]
+    assert answers[Finding.NOTHING].startswith("I cannot tell from this\n")
+    assert "That does not mean that you are safe: I miss some." in answers[Finding.NOTHING]
     for finding in (Finding.BLACKMAIL, Finding.TOLD):
         steps = [answers[finding].index(step) for step in THE_FOUR_LINES if step in answers[finding]]
         assert len(steps) == len(THE_FOUR_LINES)
         assert steps == sorted(steps)
+
+
+@every_finding
+def test_the_title_of_a_check_that_found_nothing_does_not_stand_above_despair(finding: Finding) -> None:
+    calm, upset = (advice.checked("en-GB", finding, (), crisis=crisis) for crisis in (False, True))
+    assert upset.title == ("Please read this first" if finding is Finding.NOTHING else calm.title)
+    assert upset.sections[0].heading == "Please read this first"
+    assert "Please read this first" not in calm.plain()
 
 
 # Why an alert was raised, and what was done about it.
@@ -472,6 +500,7 @@ def test_every_state_of_a_warning_and_every_act_has_words_of_its_own(locale: str
     said = advice.on_alert(locale)
     assert len(set(said.advice.values())) == len(said.advice) == len(Advice)
     assert len(set(said.acts.values())) == len(said.acts) == len(Act)
+    assert len(said.dismissed) <= TELEGRAM_ANSWER
 
 
 @every_locale

@@ -17,6 +17,7 @@ from bot.effects import (
     Delivery,
     Effect,
     Outcome,
+    PageModerators,
     Ruling,
     Target,
     UpdateAlert,
@@ -31,7 +32,8 @@ SENDER, SAM, BEN = (Account("console", name) for name in ("kayla", "Sam", "Ben")
 USUAL = Policy()
 NOBODY_YET = Recipient()
 NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
-WARNED = (Advice.PENDING, Advice.HELD, Advice.DELIVERED)
+WARNED = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
+SENDABLE = (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT, Advice.ASKED)
 ALERTED = Delivery(Outcome.DELIVERED, reference="post-1")
 
 
@@ -83,6 +85,11 @@ def crisis_warning(case: Case) -> AdviseTarget:
     return AdviseTarget(case.id, "home", SAM, Kind.THREAT, "en-GB", crisis=True)
 
 
+def despair_word(case: Case) -> PageModerators:
+    """The word under the alert that somebody despairs; the space has no role."""
+    return PageModerators(case.id, "home", None, "post-1", "crisis")
+
+
 def advice_of(case: Case) -> dict[Account, Advice]:
     return {target.account: target.advice for target in case.targets}
 
@@ -118,6 +125,14 @@ def test_a_disclosure_supports_who_tells_of_it_and_accuses_nobody() -> None:
     assert alert.alert.sender is None
     assert (case.about, case.kind) == (SAM, Kind.DISCLOSURE)
     assert warning == AdviseTarget(case.id, "home", SAM, Kind.DISCLOSURE, "en-GB", crisis=False)
+
+
+def test_the_warning_about_a_private_chat_says_so_and_no_moderator_is_told() -> None:
+    case, effects = decided(None, threat(), Policy(protects=SAM))
+    warned = AdviseTarget(case.id, "home", SAM, Kind.THREAT, "en-GB", crisis=False, private=True)
+    assert effects == (warned,)
+    case, effects = despair(replace(case, targets=(Target(SAM, Advice.DELIVERED),)), SAM, NOBODY_YET)
+    assert effects == (replace(warned, crisis=True),)
 
 
 def test_a_threat_at_nobody_in_particular_is_alerted_without_a_warning() -> None:
@@ -185,6 +200,7 @@ def test_a_second_target_gets_a_warning_and_the_moderators_an_edit() -> None:
     case, effects = decided(posted(), threat(hours=1, target=BEN))
     assert effects == (
         UpdateAlert(view(case), "post-1"),
+        PageModerators(case.id, "home", None, "post-1", "another"),
         AdviseTarget(case.id, "home", BEN, Kind.THREAT, "en-GB", crisis=False),
     )
     assert advice_of(case) == {SAM: Advice.PENDING, BEN: Advice.PENDING}
@@ -351,6 +367,37 @@ def test_evidence_is_bounded_by_the_markers() -> None:
     assert sorted(seen.marker for seen in case.evidence) == sorted(Marker)
 
 
+def aimed_at(target: Account, hours: float, *lines: str) -> Assessment:
+    """A threat at somebody in lines of their own, all of which show the same marker."""
+    seen = tuple(Evidence(Marker.SHARE_THREAT, line, 0.9, "words") for line in lines)
+    return replace(threat(hours=hours, target=target), evidence=seen)
+
+
+def test_the_lines_that_are_aimed_at_somebody_else_are_evidence_too() -> None:
+    case, _ = decided(None, aimed_at(SAM, 0, "m1"))
+    case, _ = decided(case, aimed_at(SAM, 1, "m2"))
+    assert [seen.message_id for seen in case.evidence] == ["m1"]
+    hint = Evidence(Marker.PRESSURE, "hint", 0.49, "words")
+    found = aimed_at(BEN, 2, "m1", "m3", "m4")
+    case, _ = decided(case, replace(found, evidence=(*found.evidence, hint)))
+    assert [seen.message_id for seen in case.evidence] == ["m1", "m3", "m4"]
+    case, _ = decided(case, aimed_at(BEN, 3, "m5"))
+    assert [seen.message_id for seen in case.evidence] == ["m1", "m3", "m4"]
+
+
+def test_the_lines_of_many_targets_are_at_most_twenty_and_the_first_sight_of_a_marker_joins_all_the_same() -> None:
+    case = posted()
+    for number in range(30):
+        lines = [f"{number}-{i}" for i in range(3)]
+        case, _ = decided(case, aimed_at(Account("console", f"{number}"), number, *lines))
+        assert len(case.evidence) == min(20, 1 + 3 * (number + 1))
+    for hours, target in ((31, SAM), (32, BEN)):
+        marker = (Marker.PRESSURE, Marker.ISOLATION)[hours % 2]
+        case, _ = decided(case, threat(hours=hours, target=target, markers=(marker,)))
+        assert case.evidence[-1].marker is marker
+    assert len(case.evidence) == 22
+
+
 def test_new_evidence_edits_the_alert_once() -> None:
     case, effects = decided(posted(), threat(hours=1, markers=(Marker.PRESSURE,)))
     assert effects == (UpdateAlert(view(case), "post-1"),)
@@ -372,12 +419,13 @@ def test_a_later_crisis_edits_the_alert_and_is_told_to_who_was_warned(advice: Ad
     told = advice in WARNED and opted_in is not False
     assert case.crisis
     assert advice_of(case) == {SAM: advice}
-    assert effects == (UpdateAlert(view(case), "post-1"), *([crisis_warning(case)] if told else []))
+    edited = (UpdateAlert(view(case), "post-1"), despair_word(case))
+    assert effects == (*edited, *([crisis_warning(case)] if told else []))
 
 
 def test_a_crisis_is_told_once_and_stays() -> None:
     case, effects = decided(posted(), threat(hours=1, crisis=True))
-    assert effects == (UpdateAlert(view(case), "post-1"), crisis_warning(case))
+    assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case), crisis_warning(case))
     for hours, crisis in ((2, True), (3, False)):
         case, effects = decided(case, threat(hours=hours, crisis=crisis))
         assert (case.crisis, effects) == (True, ())
@@ -386,13 +434,13 @@ def test_a_crisis_is_told_once_and_stays() -> None:
 
 def test_who_is_first_warned_in_a_crisis_gets_one_warning() -> None:
     case, effects = decided(posted(level=Level.ALERT), threat(hours=1, crisis=True))
-    assert effects == (UpdateAlert(view(case), "post-1"), crisis_warning(case))
+    assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case), crisis_warning(case))
     assert advice_of(case) == {SAM: Advice.PENDING}
 
 
 def test_a_crisis_at_nobody_in_particular_warns_nobody() -> None:
     case, effects = decided(posted(), threat(Level.ALERT, target=None, hours=1, crisis=True))
-    assert effects == (UpdateAlert(view(case), "post-1"),)
+    assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case))
 
 
 @pytest.mark.parametrize(("advice", "opted_in"), list(product(Advice, (None, True, False))))
@@ -400,8 +448,9 @@ def test_despair_makes_a_crisis_which_is_told_once_to_who_was_warned(advice: Adv
     before, person = with_advice(advice), Recipient(opted_in=opted_in, advised_at=NOON)
     case, effects = despair(before, SAM, person)
     told = advice in WARNED and opted_in is not False
-    assert case == replace(before, crisis=True)
-    assert effects == (UpdateAlert(view(case), "post-1"), *([crisis_warning(case)] if told else []))
+    assert case == replace(before, crisis=True, despairing=SAM)
+    edited = (UpdateAlert(view(case), "post-1"), despair_word(case))
+    assert effects == (*edited, *([crisis_warning(case)] if told else []))
     assert despair(case, SAM, person) == (case, ())
     assert decided(case, threat(Level.NOTICE, hours=1, crisis=True), recipient=person)[1] == ()
 
@@ -414,14 +463,30 @@ def test_despair_before_an_alert_is_posted_waits_for_it(post: Post | None) -> No
     assert effects == (crisis_warning(case),)
     if post:
         _, effects = after(case, AlertModerators(view(before)), ALERTED)
-        assert effects == (UpdateAlert(view(case), "post-1"),)
+        assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case))
 
 
-def test_despair_in_a_case_that_was_ruled_out_has_no_effect() -> None:
-    case, _ = rule(posted(), Ruling.NOT_SEXTORTION)
-    assert despair(case, SAM, NOBODY_YET) == (case, ())
-    case, _ = rule(posted(), Ruling.CONFIRMED)
-    assert despair(case, SAM, NOBODY_YET)[0].crisis
+def test_despair_lifts_the_ruling_that_it_is_not_sextortion_and_no_other() -> None:
+    ruled, _ = rule(posted(), Ruling.NOT_SEXTORTION)
+    case, effects = despair(ruled, SAM, NOBODY_YET)
+    assert case == replace(ruled, crisis=True, despairing=SAM, ruling=None)
+    assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case), crisis_warning(case))
+    case, _ = despair(rule(posted(), Ruling.CONFIRMED)[0], SAM, NOBODY_YET)
+    assert (case.crisis, case.ruling) == (True, Ruling.CONFIRMED)
+
+
+def test_whose_despair_it_is_stands_on_the_alert_and_stays() -> None:
+    case, _ = decided(posted(), threat(hours=1, target=BEN))
+    assert view(case).despairing is None
+    for first, seen in (
+        (SAM, despair(case, SAM, NOBODY_YET)[0]),
+        (BEN, despair(case, BEN, NOBODY_YET)[0]),
+        (SAM, decided(case, threat(Level.NOTICE, hours=2, crisis=True))[0]),
+    ):
+        assert view(seen).despairing == first
+        assert decided(seen, threat(hours=3, target=BEN, crisis=True))[0].despairing == first
+    assert decided(None, threat(crisis=True))[0].despairing == SAM
+    assert decided(None, threat())[0].despairing is None
 
 
 def test_only_who_despairs_hears_whom_to_call() -> None:
@@ -431,7 +496,7 @@ def test_only_who_despairs_hears_whom_to_call() -> None:
 
 
 def test_the_view_tells_all_that_moderators_need_and_no_times() -> None:
-    case = replace(posted(), ruling=Ruling.CONFIRMED, crisis=True)
+    case = replace(posted(), ruling=Ruling.CONFIRMED, crisis=True, despairing=SAM)
     shown = view(case)
     for name in {field.name for field in fields(Alert)} - {"case", "sender"}:
         assert getattr(shown, name) == getattr(case, name)
@@ -454,6 +519,7 @@ def warning_of(case: Case) -> AdviseTarget:
         (Outcome.UNREACHABLE, Advice.UNREACHABLE),
         (Outcome.DECLINED, Advice.DECLINED),
         (Outcome.WITHDRAWN, Advice.UNSURE),
+        (Outcome.KEPT, Advice.WAITING),
         (Outcome.GONE, Advice.FAILED),
         (Outcome.FAILED, Advice.FAILED),
         (Outcome.HELD, Advice.HELD),
@@ -482,9 +548,37 @@ def test_a_warning_is_withheld_when_the_person_or_the_moderators_said_no_since(
     ruling: Ruling | None, opted_in: bool | None, outcome: Outcome | None
 ) -> None:
     case, person = replace(posted(), ruling=ruling), Recipient(opted_in=opted_in, advised_at=NOON)
-    assert withheld(case, warning_of(case), person) is outcome
+    assert withheld(case, warning_of(case), person, USUAL) is outcome
     for to_moderators in (AlertModerators(view(case)), UpdateAlert(view(case), "post-1")):
-        assert withheld(case, to_moderators, person) is None
+        assert withheld(case, to_moderators, person, USUAL) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        (Policy(), False),
+        (Policy(advice_by=AdviceBy.OPTED_IN), False),
+        (Policy(advice_by=AdviceBy.MODERATOR), True),
+        (Policy(mode=Mode.ALERT), True),
+        (Policy(mode=Mode.OBSERVE), True),
+    ],
+)
+def test_an_automatic_warning_is_kept_for_the_moderators_where_the_space_wants_it_so_since(
+    policy: Policy, kept: bool
+) -> None:
+    case, crisis = posted(), despair(posted(), SAM, NOBODY_YET)[0]
+    for one, warning in ((case, warning_of(case)), (crisis, crisis_warning(crisis))):
+        assert withheld(one, warning, NOBODY_YET, policy) is (Outcome.KEPT if kept else None)
+        assert withheld(one, replace(warning, by_moderator=True), NOBODY_YET, policy) is None
+        ruled = replace(one, ruling=Ruling.NOT_SEXTORTION)
+        assert withheld(ruled, replace(warning, by_moderator=True), NOBODY_YET, policy) is Outcome.WITHDRAWN
+
+
+def test_who_was_not_written_to_because_it_was_kept_can_be_by_a_moderator() -> None:
+    case, _ = after(posted(), warning_of(posted()), Delivery(Outcome.KEPT))
+    assert advice_of(case) == {SAM: Advice.WAITING}
+    _, effects = advise(case, SAM, NOBODY_YET)
+    assert effects[-1] == replace(warning_of(case), by_moderator=True)
 
 
 def test_who_was_not_written_to_because_of_a_ruling_can_be_once_it_is_taken_back() -> None:
@@ -565,27 +659,65 @@ def test_a_ruling_is_shown_on_the_alert_once(ruling: Ruling) -> None:
     assert rule(case, ruling) == (case, ())
 
 
-def test_not_sextortion_silences_the_case_whatever_comes() -> None:
-    case, _ = rule(posted(level=Level.ALERT), Ruling.NOT_SEXTORTION)
-    for found in (threat(hours=1), threat(hours=3, markers=tuple(Marker)), threat(hours=4, crisis=True)):
+@pytest.mark.parametrize("level", [Level.ALERT, Level.ADVISE])
+def test_not_sextortion_silences_what_it_knew(level: Level) -> None:
+    case, _ = rule(posted(level=level), Ruling.NOT_SEXTORTION)
+    for found in (
+        threat(level, hours=1),
+        threat(level, hours=2, markers=tuple(Marker)),
+        threat(Level.NOTICE, hours=3),
+        threat(Level.ALERT, hours=4, target=None),
+    ):
         case, effects = decided(case, found)
-        assert effects == ()
+        assert (case.ruling, effects) == (Ruling.NOT_SEXTORTION, ())
     assert case.seen_at == NOON + timedelta(hours=4)
 
 
-def test_not_sextortion_is_lifted_when_somebody_new_is_aimed_at() -> None:
+@pytest.mark.parametrize(
+    ("found", "kinds"),
+    [
+        pytest.param(threat(hours=2, target=BEN), [UpdateAlert, PageModerators, AdviseTarget], id="somebody else"),
+        pytest.param(threat(Level.ALERT, hours=2, target=BEN), [UpdateAlert, PageModerators], id="perhaps"),
+        pytest.param(threat(hours=2), [UpdateAlert, AdviseTarget], id="surer than what was ruled on"),
+        pytest.param(threat(Level.ALERT, hours=2, crisis=True), [UpdateAlert, PageModerators], id="despair"),
+        pytest.param(threat(Level.NOTICE, hours=2, crisis=True), [UpdateAlert, PageModerators], id="only despair"),
+    ],
+)
+def test_not_sextortion_is_lifted_by_what_it_did_not_know(found: Assessment, kinds: list[type[Effect]]) -> None:
     case, _ = rule(posted(level=Level.ALERT), Ruling.NOT_SEXTORTION)
-    case, effects = decided(case, threat(hours=2, target=BEN))
+    case, effects = decided(case, found)
     assert case.ruling is None
-    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
-    assert advice_of(case)[BEN] is Advice.PENDING
+    assert [type(effect) for effect in effects] == kinds
+    assert effects[0] == UpdateAlert(view(case), "post-1")
+
+
+def test_not_sextortion_is_lifted_when_somebody_is_named_after_nobody_was() -> None:
+    opened, (alert,) = decided(None, threat(Level.ALERT, target=None))
+    case, _ = rule(after(opened, alert, ALERTED)[0], Ruling.NOT_SEXTORTION)
+    assert decided(case, threat(Level.ALERT, target=None, hours=1))[1] == ()
+    case, effects = decided(case, threat(Level.ALERT, hours=2))
+    assert (case.ruling, advice_of(case)) == (None, {SAM: Advice.UNSURE})
+    assert effects == (UpdateAlert(view(case), "post-1"),)
+
+
+def test_what_spoke_again_is_silent_once_it_is_ruled_on_again() -> None:
+    case, _ = rule(posted(), Ruling.NOT_SEXTORTION)
+    case, _ = decided(case, threat(hours=1, target=BEN, crisis=True))
+    case, _ = rule(case, Ruling.NOT_SEXTORTION)
+    for found in (threat(hours=2), threat(hours=3, target=BEN, crisis=True)):
+        case, effects = decided(case, found)
+        assert (case.ruling, effects) == (Ruling.NOT_SEXTORTION, ())
+    assert despair(case, SAM, NOBODY_YET) == (case, ())
 
 
 def test_not_sextortion_silences_a_case_that_was_not_alerted_yet() -> None:
     case, _ = decided(None, threat(Level.NOTICE))
     case, effects = rule(case, Ruling.NOT_SEXTORTION)
     assert effects == ()
-    assert decided(case, threat(hours=1))[1] == ()
+    assert decided(case, threat(Level.NOTICE, hours=1))[1] == ()
+    later, effects = decided(case, threat(hours=2))
+    assert [type(effect) for effect in effects] == [AlertModerators, AdviseTarget]
+    assert later.ruling is None
 
 
 def test_not_sextortion_ends_with_the_incident() -> None:
@@ -598,7 +730,7 @@ def test_not_sextortion_ends_with_the_incident() -> None:
 def test_a_confirmed_case_goes_on() -> None:
     case, _ = rule(posted(), Ruling.CONFIRMED)
     case, effects = decided(case, threat(hours=1, target=BEN))
-    assert [type(effect) for effect in effects] == [UpdateAlert, AdviseTarget]
+    assert [type(effect) for effect in effects] == [UpdateAlert, PageModerators, AdviseTarget]
     assert case.ruling is Ruling.CONFIRMED
 
 
@@ -606,8 +738,8 @@ def test_a_confirmed_case_goes_on() -> None:
 def test_a_moderator_can_have_a_target_warned_who_was_not(advice: Advice) -> None:
     before = with_advice(advice)
     case, effects = advise(before, SAM, NOBODY_YET)
-    if advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT):
-        assert effects == (UpdateAlert(view(case), "post-1"), warning_of(case))
+    if advice in SENDABLE:
+        assert effects == (UpdateAlert(view(case), "post-1"), replace(warning_of(case), by_moderator=True))
         assert advice_of(case) == {SAM: Advice.PENDING}
         assert advise(case, SAM, NOBODY_YET) == (case, ())
     else:

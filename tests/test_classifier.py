@@ -282,10 +282,48 @@ def test_each_language_group_has_its_own_thresholds() -> None:
 
 
 def test_an_edit_is_read_in_place_of_what_was_written() -> None:
+    hello, pay, bake = said("B: hello", "A: pay", "A: or i bake it")
+    found = [as_threat.level for as_threat, _ in assess([hello, pay, bake, replace(bake, text="or i post it")])]
+    assert found == [Level.NONE, Level.NOTICE, Level.NOTICE, Level.ADVISE]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [["or i bake it"], [""], ["hello", "lovely weather", "bye"], ["or i bake it", "or i POST it", "or i bake it"]],
+    ids=["another word", "nothing", "again and again", "there and back"],
+)
+def test_an_edit_takes_nothing_back(edits: list[str]) -> None:
     hello, pay, post = said("B: hello", "A: pay", "A: or i post it")
-    taken_back = replace(post, text="or i bake it")
-    found = [as_threat.level for as_threat, _ in assess([hello, pay, post, taken_back])]
-    assert found == [Level.NONE, Level.NOTICE, Level.ADVISE, Level.NOTICE]
+    before, *after = assess([hello, pay, post, *(replace(post, text=text) for text in edits)])[2:]
+    for as_threat, _ in after:
+        assert (as_threat.level, as_threat.target) == (Level.ADVISE, B)
+        assert as_threat.score == pytest.approx(before[0].score)
+        markers = {seen.marker for seen in as_threat.evidence}
+        assert markers == {Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT}
+
+
+def test_an_edit_of_what_hardly_coerced_is_an_edit() -> None:
+    hello, told = said("A: hello", "B: i am blackmailed")
+    found = [as_disclosure.level for _, as_disclosure in assess([hello, told, replace(told, text="i am fine")])]
+    assert found == [Level.NONE, Level.ALERT, Level.NONE]
+
+
+def test_an_edit_that_coerces_in_more_ways_counts_although_each_is_less_clear() -> None:
+    hello, pay = said("B: hello", "A: pay")
+    found = [as_threat for as_threat, _ in assess([hello, pay, replace(pay, text="pay or i post it")])]
+    assert found[1].evidence[0].probability > found[2].evidence[0].probability
+    assert [each.level for each in found] == [Level.NONE, Level.NOTICE, Level.ADVISE]
+
+
+def test_one_account_does_not_keep_up_the_words_of_another() -> None:
+    hello, post = said("B: hello", "A: pay or i post it")
+    assert assess([hello, post, replace(post, author=C, text="hello")])[-1][0].evidence == ()
+    assert assess([hello, post, replace(post, author=C, text="hello"), *said("A: x")])[-1][0].level is Level.NONE
+
+
+def test_words_that_turn_out_to_be_forwarded_were_still_seen() -> None:
+    hello, post = said("B: hello", "A: pay or i post it")
+    assert assess([hello, post, replace(post, forwarded=True)])[-1][0].level >= Level.ALERT
 
 
 def test_old_threats_fade() -> None:

@@ -266,6 +266,29 @@ def test_members_are_answered_in_private(rehearsal: Talk, frames: Frames) -> Non
     assert status == words(SAYS.protect_unset)
 
 
+def test_despair_after_the_alert_is_said_under_it_and_lifts_a_ruling(
+    rehearsal: Talk, threat: Threat, frames: Frames
+) -> None:
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say(f"/dismiss {case}", "sam> i want to die")
+    assert rehearsal.end() == 0
+    shown = frames(rehearsal.heard)
+    under = [body for title, body in shown if title == f"to the moderators  ·  case {case}"]
+    assert [words(body) for body in under[1:]] == [words("Somebody shows despair: please look now")]
+    edits = [body for title, body in shown if "the same alert, edited" in title]
+    assert "signs of despair" in edits[-1].lower()
+    assert len(private(shown)) == 2
+
+
+def test_nobody_is_warned_because_of_a_case_that_was_dismissed(rehearsal: Talk, threat: Threat) -> None:
+    rehearsal.say(*threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say(f"/dismiss {case}", f"/advise {case} sam")
+    rehearsal.until("ruled not to be sextortion: press Confirm first")
+    assert rehearsal.end() == 0
+
+
 def test_what_somebody_checks_is_answered_in_private_and_tells_nobody_else(rehearsal: Talk, frames: Frames) -> None:
     rehearsal.say("ann> /check", "ann> /check fancy a pizza on friday", "ann> /check i want to die")
     assert rehearsal.end() == 0

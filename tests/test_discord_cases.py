@@ -21,6 +21,7 @@ from bot.app import open_classifier
 from bot.case import Case
 from bot.config import Config
 from bot.effects import Act, Advice, Ruling
+from classifiers.assessment import Kind
 from classifiers.classifier import Classifier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,6 +46,7 @@ UNCLEAR = (  # said to nobody in particular
     "pay me now or i send your nudes to everyone you know",
 )
 SAID = advice.on_alert("en-GB")
+TO_DO = advice.guidance("en-GB", kind=Kind.THREAT, crisis=False).title
 BAN_ROUTE = "/guilds/{guild_id}/bans/{user_id}"
 MEMBER_ROUTE = "/guilds/{guild_id}/members/{user_id}"
 MESSAGE_ROUTE = "/channels/{channel_id}/messages/{message_id}"
@@ -118,6 +120,13 @@ class Den:
         """Return whether the alert says that something was done, and nothing else."""
         shown = {one["name"]: one["value"] for one in self.alert.embeds[0]["fields"]}
         return shown.get("What moderators did") == (", ".join(SAID.acts[act] for act in acts) or None)
+
+    def ruled_out(self) -> bool:
+        """Return whether the alert says that it is none, and nothing of what to do about it any more."""
+        embed = self.alert.embeds[0]
+        to_do = [one["name"] for one in embed["fields"] if one["name"] == TO_DO]
+        assert ("Ruled not to be" in embed["title"]) is (not to_do), "either, and never both"
+        return not to_do
 
     async def press(self, user: User, button: str) -> str:
         """Press a button of the alert and what it asks to confirm; return the answer, when the alert shows it."""
@@ -208,12 +217,14 @@ async def test_rulings(home: Home, button: str, ruling: Ruling, act: Act) -> Non
     assert den.did(den.mo, act)
     assert den.alert is before
     assert den.shows(act)
+    assert den.ruled_out() is (button == DISMISS)
     enabled = {one["label"]: not one.get("disabled") for row in den.alert.components for one in row["components"]}
     assert [label for label, can in enabled.items() if not can] == [button, ADVISE]
     other = DISMISS if button == CONFIRM else CONFIRM
     assert (await den.press(den.max, other)).startswith("Noted")
     assert den.case.ruling is not ruling
     assert len(den.trail()) == 2
+    assert den.ruled_out() is (other == DISMISS)
     assert home.discord.complaints == []
 
 
@@ -633,9 +644,10 @@ async def test_a_moderator_does_not_judge_their_own_case(home: Home, button: str
 @pytest.mark.parametrize("button", [CONFIRM, DISMISS, NOTE, TIME_OUT, BAN])
 async def test_a_moderator_does_not_judge_a_report_about_them(home: Home, button: str) -> None:
     discord, den = home.discord, Den(home)
-    await discord.slash(den.sam, "report", {"text": "mo wants pictures of me", "member": den.mo}, where=den.general)
+    await discord.slash(den.sam, "report", {"text": "eve wants pictures of me", "member": den.eve}, where=den.general)
     await settled(home.parts)
-    answer = await discord.press(den.mo, den.alert, button)
+    den.guild.join(den.eve, [den.mods])
+    answer = await discord.press(den.eve, den.alert, button)
     assert refused(read(answer), "This case is about you")
     assert den.untouched()
     assert discord.complaints == []
@@ -653,6 +665,18 @@ async def test_a_report_is_acted_on_like_any_case(home: Home) -> None:
     assert list(den.guild.bans) == [den.eve.id]
     gone = await den.craft(den.mo, f"haven:delete_yes:{den.case.id}")
     assert refused(read(gone), "no messages")
+    assert discord.complaints == []
+
+
+async def test_who_asked_for_help_can_still_be_sent_the_advice(home: Home) -> None:
+    discord, den = home.discord, Den(home)
+    await discord.slash(den.sam, "report", {"text": "somebody wants money"}, where=den.general)
+    await settled(home.parts)
+    assert f"{den.sam.mention}: {SAID.advice[Advice.ASKED]}" in den.alert.text
+    assert discord.dms(den.sam) == []
+    assert "on its way" in await den.press(den.mo, ADVISE)
+    assert len(discord.dms(den.sam)) == 1
+    assert f"{den.sam.mention}: {SAID.advice[Advice.DELIVERED]}" in den.alert.text
     assert discord.complaints == []
 
 
@@ -726,7 +750,12 @@ async def test_every_button_works_after_a_restart(home: Home) -> None:
     den, unclear = await Den(home, advice_by="moderator").threatened(), await Den(home).unclear()
     ban, delete = [await discord.press(den.mo, den.alert, button) for button in (BAN, DELETE)]
     select = await discord.press(unclear.mo, unclear.alert, ADVISE)
+    notes = {who: await discord.press(who, unclear.alert, NOTE) for who in (unclear.mo, unclear.max)}
     await home.restart()
+    for who, form in notes.items():
+        assert read(await discord.submit(who, form, {"Note": f"by {who.id}"})) == "Kept. /case shows it."
+    history = home.parts.moderation.history(unclear.guild.id, unclear.case.id)
+    assert [(one.actor, one.note) for one in history if one.note] == [(account(who), f"by {who.id}") for who in notes]
     for button, text in (
         (DISMISS, SAID.dismissed),
         (CONFIRM, "Noted as sextortion."),

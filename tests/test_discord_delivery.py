@@ -11,7 +11,7 @@ from discord_den import OPEN, POST, Den, Living, den, hurry
 from discord_life import THREAT, account, protect, until
 from localdiscord.permissions import BOT
 from localdiscord.rules import embed_size
-from localdiscord.server import Permission
+from localdiscord.server import LocalDiscord, Permission, Role
 
 from bot.app import open_classifier
 from bot.case import view
@@ -144,19 +144,152 @@ async def test_where_alerts_must_not_be_posted_none_is_attempted(haven: Living, 
         assert ["pressure" in one.text for one in there.posted()] == [True, True]
 
 
-async def test_a_server_that_removes_haven_in_the_middle_is_told_when_it_is_back(haven: Living) -> None:
+def stored(folder: Path) -> bytes:
+    """Return every byte of the database."""
+    return b"".join(file.read_bytes() for file in sorted(folder.glob("haven.db*")))
+
+
+async def test_what_was_kept_of_a_server_is_erased_when_it_removes_haven(haven: Living, tmp_path: Path) -> None:
+    async with haven() as there:
+        await there.threaten()
+        await there.calm()
+        (case,) = there.parts.store.latest_cases(there.guild.id, 9)
+        kept = [case.id.encode(), there.sam.id.encode(), there.eve.id.encode(), there.mods.id.encode()]
+        assert all(id in stored(tmp_path) for id in kept[:2])
+        there.guild.remove_bot()
+        await there.discord.heard()
+        await until(lambda: "what was kept of it is erased" in there.log.text)
+        assert there.parts.store.latest_cases(there.guild.id, 9) == []
+        assert there.parts.policies.of(there.guild.id).alert_channel is None
+        assert there.parts.records.settings(there.guild.id) == {}
+        assert not [id for id in kept[:3] if id in stored(tmp_path)]
+        there.guild.add_bot(BOT)
+        there.mods.allow(there.guild.bot_role, SEEING)
+        await there.discord.heard()
+        await there.threaten()
+        await there.calm()
+        assert len(there.posted()) == len(there.discord.dms(there.sam)) == 1  # it is only observed until /setup
+
+
+async def test_what_was_written_before_haven_was_removed_is_not_kept_after(haven: Living) -> None:
     async with haven() as there:
         async with there.discord.outage():
             await there.threaten()
             there.guild.remove_bot()
-        await waits(there, "AlertModerators")
-        assert there.count(*POST, there.mods) == 0
-        there.guild.add_bot(BOT)
-        there.mods.allow(there.guild.bot_role, SEEING)
         await there.discord.heard()
-        there.hasten()
+        await until(lambda: "what was kept of it is erased" in there.log.text)
         await there.calm()
-        assert "cannot be written to" in there.shown()
+        assert there.parts.store.latest_cases(there.guild.id, 9) == []
+        assert there.posted() == there.discord.dms(there.sam) == []
+
+
+async def test_an_outage_of_a_server_erases_nothing(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten(lines=THREAT[:2])
+        await there.calm()
+        there.guild.fall()
+        await there.discord.heard()
+        there.guild.rise()
+        await there.threaten(lines=THREAT[2:])
+        await there.calm()
+        assert there.parts.policies.of(there.guild.id).alert_channel == there.mods.id
+        assert "pressure" in there.alert().text
+        assert len(there.discord.dms(there.sam)) == 1
+
+
+CALLS = {
+    "another": "The same sender aims at somebody else, too: please look now",
+    "crisis": "Somebody shows despair: please look now",
+    "grave": "This cannot wait any more: please look now",
+}
+
+
+def called(there: Den, why: str, role: Role | None) -> None:
+    """Check that one message under the alert says why to look, and calls the role or nobody."""
+    alert, below = there.posted()
+    case = alert.embeds[0]["footer"]["text"]
+    assert below.content.removeprefix(f"{role.mention} " if role else "") == f"{CALLS[why]} ({case}): {alert.url}"
+    assert below.embeds == below.components == []
+    assert (below.mention_roles, below.mentions, below.mention_everyone) == ([role] if role else [], [], False)
+    (asked,) = [one for one in there.discord.asked(*POST) if one.json.get("content") == below.content]
+    allowed = {key: found for key, found in asked.json["allowed_mentions"].items() if found not in ([], False)}
+    assert allowed == ({"roles": [int(role.id)]} if role else {})
+
+
+@pytest.mark.parametrize("role", [True, False])
+async def test_another_target_of_the_same_sender_is_said_once_under_the_alert(haven: Living, role: bool) -> None:
+    async with haven() as there:
+        if role:
+            protect(there.parts, there.guild, page_role=there.guild.role("helpers").id)
+        await there.threaten()
+        await there.calm()
+        assert len(there.posted()) == 1  # which called them by itself
+        other = there.member("other")
+        for _ in range(2):
+            await there.threaten(target=other)
+            await there.calm()
+        called(there, "another", None)
+        assert other.mention in there.posted()[0].text
+        assert len(there.discord.dms(other)) == 1
+
+
+@pytest.mark.parametrize("role", [True, False])
+async def test_despair_is_said_once_under_the_alert_with_the_role_and_whose_it_is(haven: Living, role: bool) -> None:
+    async with haven() as there:
+        helpers = there.guild.role("helpers")
+        if role:
+            protect(there.parts, there.guild, page_role=helpers.id)
+        await there.threaten()
+        await there.calm()
+        for words in ("i want to kill myself", "i want to die, i cant do this"):
+            await there.say(there.sam, words)
+            await there.calm()
+        called(there, "crisis", helpers if role else None)
+        assert f"**Signs of despair: act now** by {there.sam.mention}." in there.posted()[0].text
+
+
+async def test_a_case_that_becomes_grave_calls_the_role_once_under_the_alert(haven: Living) -> None:
+    async with haven() as there:
+        helpers = there.guild.role("helpers")
+        protect(there.parts, there.guild, page_role=helpers.id)
+        for user in (there.sam, there.member("ann"), there.sam):
+            await there.say(user, "hey all")
+        for line in THREAT[:2]:
+            await there.say(there.eve, line)  # to nobody in particular
+        await there.calm()
+        assert there.alert().mention_roles == []
+        await there.threaten()
+        await there.calm()
+        called(there, "grave", helpers)
+        assert len(there.discord.dms(there.sam)) == 1
+
+
+async def test_the_warning_names_its_server_and_the_name_has_no_power(haven: Living) -> None:
+    name = "@everyone <@1> **x** ||y|| [z](https://evil.example) \u202etxet\n# " + "n" * 40
+    async with haven(before=lambda discord: rename(discord, name)) as there:
+        await there.threaten()
+        await there.calm()
+        (warning,) = there.discord.dms(there.sam)
+        (embed,) = warning.embeds
+        assert embed["footer"]["text"] == f"Haven in {name}".replace("\u202e", "\ufffd").replace("\n", " ")
+        assert name[:9] not in str({key: found for key, found in embed.items() if key != "footer"})
+        assert warning.content == ""
+        assert (warning.mentions, warning.mention_roles, warning.mention_everyone) == ([], [], False)
+
+
+def rename(discord: LocalDiscord, name: str) -> None:
+    (guild,) = discord.world.guilds.values()
+    guild.name = name
+
+
+async def test_no_line_is_said_to_be_certain(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten()
+        await there.calm()
+        (case,) = there.parts.store.latest_cases(there.guild.id, 9)
+        assert max(evidence.probability for evidence in case.evidence) > 0.995
+        assert "image claim 99%" in there.alert().text
+        assert "100%" not in there.alert().text
 
 
 async def test_moderators_send_advice_to_somebody_who_left(haven: Living) -> None:

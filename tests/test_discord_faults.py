@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from discord_den import EDIT, OPEN, POST, Den, Living, den, hurry
-from discord_life import THREAT, living, until
-from localdiscord.server import LocalDiscord, User
+from discord_life import THREAT, living, protect, until
+from localdiscord.server import Guild, LocalDiscord, User
 
 from bot import outbox
 from bot.app import open_classifier
@@ -159,6 +163,79 @@ async def test_an_answer_that_comes_too_late_leads_to_no_second_message(
         assert len(there.posted()) == warned(there) == 1
 
 
+@pytest.mark.parametrize("how", ["503", "500", "cut", "slow"])
+async def test_while_no_private_chat_can_be_opened_nobody_may_have_been_warned(
+    haven: Living, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(delivery, "_OPENING_SECONDS", 0.2)
+    monkeypatch.setattr(delivery.DiscordPlatform, "remembers", 0.0)  # an attempt that may have arrived is the last
+    async with haven() as there:
+        if how == "slow":
+            there.discord.slow(*OPEN, seconds=1.0, times=2)
+        else:
+            there.discord.fail(*OPEN, times=2, status={"503": 503, "500": 500, "cut": 0}[how])
+        await there.threaten()
+        await there.calm()
+        assert there.count(*OPEN) == 3
+        assert warned(there) == 1
+        assert there.shown().endswith("was warned in private")
+        assert "cut off" not in there.log.text
+
+
+@pytest.mark.parametrize("status", [503, 0])
+async def test_a_warning_whose_answer_is_lost_is_repeated_as_long_as_discord_knows_it(
+    haven: Living, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    remembers = 0.4
+    monkeypatch.setattr(delivery.DiscordPlatform, "remembers", remembers)
+    async with haven() as there:
+        private = there.discord.dm(there.sam)
+        there.discord.fail(*POST, times=100, status=status, after=True, channel=private)
+        await there.threaten()
+        await there.calm()
+        asked = [one.at for one in there.discord.asked(*POST) if one.channel_id == private.id]
+        assert len(asked) > 1
+        assert asked[-1] - asked[0] < remembers + 0.2
+        assert "may have been warned" in there.shown()
+        assert warned(there) == 1
+        there.discord.rest.failures.clear()
+        answer = await there.discord.press(there.guild.owner, there.alert(), "Send private advice")
+        assert answer.ephemeral
+        await there.calm()
+        assert there.shown().endswith("was warned in private")
+        assert warned(there) == 2
+
+
+async def test_on_stopping_the_gateway_is_left_before_what_waits_is_delivered(haven: Living) -> None:
+    async with haven() as there:
+        there.discord.slow(*POST, seconds=0.7, times=2)
+        await there.threaten(lines=THREAT[:2])
+        await until(lambda: there.discord.asked(*POST))
+        (stopping,) = [one for one in asyncio.all_tasks() if getattr(one.get_coro(), "__name__", "") == "serve"]
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: not there.discord.gateway.connections)
+        assert not stopping.done()
+        other = there.member("other")
+        while not stopping.done():
+            await there.threaten(there.member("late"), other)
+            await asyncio.sleep(0.05)
+        assert there.parts.inbox.waiting == 0
+        assert there.waiting() == []
+        assert warned(there) == len(there.posted()) == 1
+        assert there.shown().endswith("was warned in private")
+        assert there.discord.dms(other) == []
+        assert "resuming" not in there.log.text
+
+
+async def test_haven_stops_while_it_cannot_connect_again(haven: Living) -> None:
+    async with haven() as there:
+        (stopping,) = [one for one in asyncio.all_tasks() if getattr(one.get_coro(), "__name__", "") == "serve"]
+        async with there.discord.outage():
+            await until(lambda: "resuming" in there.log.text)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await asyncio.wait((stopping,), timeout=5) == ({stopping}, set())
+
+
 async def test_login_is_tried_until_discord_is_there(
     tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,12 +309,13 @@ async def test_somebody_who_left_cannot_be_written_to(haven: Living) -> None:
         assert warned(there) == 0
 
 
+@pytest.mark.parametrize("code", [40003, 20026])
 async def test_while_discord_holds_private_messages_back_nobody_is_written_to(
-    haven: Living, monkeypatch: pytest.MonkeyPatch
+    haven: Living, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     monkeypatch.setattr(delivery, "_HELD_SECONDS", 2.0)
     async with haven() as there:
-        there.discord.closes_dms(there.sam, 40003, 403)
+        there.discord.closes_dms(there.sam, code, 403)
         await there.threaten()
         await there.read()
         await until(lambda: there.posted() and "is held back" in there.shown())
@@ -255,16 +333,63 @@ async def test_while_discord_holds_private_messages_back_nobody_is_written_to(
 async def test_no_more_warnings_are_sent_than_the_day_allows(haven: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "_DAY", 1.0)
     monkeypatch.setattr(delivery, "_BUDGET_SECONDS", 0.2)
-    async with haven(warnings_a_day=2) as there:
+    async with haven(warnings_a_day=2, before=lambda discord: others(discord, 5)) as there:
+        guilds = [one for one in there.discord.world.guilds.values() if one is not there.guild]
         async with there.discord.outage():  # so that all are due at the same time
-            targets = [await pair(there, i) for i in range(5)]
+            targets = [await threatened_in(there, guild) for guild in guilds]
         await there.calm()
-        private = {there.discord.dm(target).id for target in targets}
-        sent = sorted(one.at for one in there.discord.asked(*POST) if one.channel_id in private)
+        sent = written_to(there, targets)
         assert len(sent) == 5
         assert all(later - earlier >= 1.0 for earlier, later in pairwise(sent[::2]))
         assert [len(there.discord.dms(target)) for target in targets] == [1] * 5
+
+
+async def test_one_server_uses_a_quarter_of_the_warnings_at_most(
+    haven: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_DAY", 1.5)
+    monkeypatch.setattr(delivery, "_BUDGET_SECONDS", 0.2)
+    async with haven(warnings_a_day=8, before=lambda discord: others(discord, 1)) as there:
+        (guild,) = [one for one in there.discord.world.guilds.values() if one is not there.guild]
+        there.discord.slow(*OPEN, seconds=0.3, times=6)  # so that several are under way at the same time
+        async with there.discord.outage():
+            targets = [await pair(there, i) for i in range(5)]
+            elsewhere = await threatened_in(there, guild)  # whom that does not hold up
+        await until(lambda: there.discord.dms(elsewhere))
+        await until(lambda: sum("is held back" in one.text for one in there.posted()) == 3)
+        assert len(written_to(there, targets)) == 2
+        await there.calm()
+        sent = written_to(there, targets)
+        assert len(sent) == 5
+        assert all(later - earlier >= 1.5 for earlier, later in pairwise(sent[::2]))
+        assert written_to(there, [elsewhere])[0] < sent[2]
         assert all("was warned in private" in one.text for one in there.posted())
+
+
+def others(discord: LocalDiscord, count: int) -> None:
+    """Add servers in which nobody is yet."""
+    for number in range(count):
+        guild = discord.guild(f"Other {number}")
+        guild.channel("general")
+        guild.channel("mods", private=True)
+
+
+async def threatened_in(there: Den, guild: Guild) -> User:
+    """Let somebody be threatened in another server, and return them."""
+    sender, target = there.discord.user("sender"), there.discord.user("target")
+    guild.join(sender)
+    guild.join(target)
+    general, mods = guild.channels.values()
+    there.alerts.append(mods)
+    protect(there.parts, guild, alert_channel=mods.id)
+    await there.threaten(sender, target, general)
+    return target
+
+
+def written_to(there: Den, targets: Sequence[User]) -> list[float]:
+    """Return when people were written to."""
+    private = {there.discord.dm(target).id for target in targets}
+    return sorted(one.at for one in there.discord.asked(*POST) if one.channel_id in private)
 
 
 async def test_a_budget_of_nothing_means_that_nobody_is_written_to(haven: Living) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from discord_life import THREAT, Home, account, settled
+from discord_life import THREAT, Home, account, protect, settled, until
 from localdiscord.permissions import BOT, Permission
 from localdiscord.server import Answer, Channel, Guild, LocalDiscord, Role, User
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ALERTS, MODE, ADVICE, MORE, BACK = "Alert channel", "Mode", "Private warnings", "More settings", "Back"
 LEVEL, ROLE, SKIP = "haven_set:sensitivity", "haven_set:page_role", "haven_set:skip_channels"
-DAYS = "Days that cases are kept"
+DAYS, FIELD = "Days that cases are kept", "Days, from 1 to 90"
 _numbers = count()
 
 
@@ -80,10 +80,14 @@ class Yard:
         """Let alerts come in the private channel."""
         await self.choose(await self.form(), ALERTS, self.alerts)
 
-    async def case(self) -> Case:
-        """Let Eve threaten Sam, and return what came of it."""
+    async def threaten(self) -> None:
+        """Let Eve threaten Sam."""
         for line in THREAT:
             await self.discord.write(self.general, self.eve, f"{self.sam.mention} {line}", mentions=[self.sam])
+
+    async def case(self) -> Case:
+        """Let Eve threaten Sam, and return what came of it."""
+        await self.threaten()
         await settled(self.home.parts)
         (case,) = self.home.parts.moderation.cases(self.guild.id)
         return case
@@ -177,11 +181,37 @@ async def test_a_new_server_is_protected_by_one_choice(yard: Yard) -> None:
     assert (await yard.case()).post
 
 
-async def test_before_there_is_a_channel_the_mode_cannot_be_chosen(yard: Yard) -> None:
-    form = await yard.form()
-    for menu in (MODE, ADVICE):
-        with pytest.raises(AssertionError, match="is disabled"):
-            await yard.choose(form, menu, "alert")
+async def test_mode_and_who_warns_can_be_chosen_before_there_is_a_channel(yard: Yard) -> None:
+    form = await yard.choose(await yard.form(), MODE, "alert")
+    form = await yard.choose(form, ADVICE, "moderator")
+    assert chosen_in(form, "mode") == ["alert"]
+    assert chosen_in(form, "advice_by") == ["moderator"]
+    assert "Haven only observes until an alert channel is set" in read(form)
+    assert yard.policy.mode is Mode.OBSERVE
+    assert (await yard.case()).post is None
+    assert yard.discord.dms(yard.sam) == yard.discord.messages(yard.alerts) == []
+    form = await yard.choose(form, ALERTS, yard.alerts)
+    assert (yard.policy.mode, yard.policy.advice_by) == (Mode.ALERT, AdviceBy.MODERATOR)
+    assert (await yard.case()).post
+    assert yard.discord.dms(yard.sam) == []
+
+
+async def test_what_waited_for_an_alert_channel_comes_as_soon_as_one_is_chosen(yard: Yard) -> None:
+    await yard.set_up()
+    yard.alerts.delete()
+    await yard.threaten()
+    await yard.discord.heard()
+    store, later = yard.home.parts.store, yard.home.parts.clock().timestamp() + 3000
+    waiting = "SELECT effect FROM outbox WHERE settled_at IS NULL AND attempts > 0"
+    await until(lambda: yard.discord.dms(yard.sam) and store.query(waiting) == [("AlertModerators",)])
+    await until(lambda: not yard.home.parts.inbox.waiting)
+    with store.transaction():
+        store.db.conn.execute("UPDATE outbox SET due_at = ? WHERE settled_at IS NULL", (later,))
+    new = yard.guild.channel("new", private=True)
+    form = await yard.choose(await yard.form(), ALERTS, new)
+    assert "Done" in read(form)
+    await settled(yard.home.parts)
+    assert [one.embeds[0]["title"].split(".")[0] for one in yard.discord.messages(new)] == ["Looks like sextortion"]
 
 
 async def test_a_channel_that_everybody_reads_is_refused(yard: Yard) -> None:
@@ -245,6 +275,39 @@ async def test_every_choice_counts_at_once_and_is_written_down(yard: Yard) -> No
     assert {actor for actor, _, _ in yard.audit()} == {yard.owner.id}
 
 
+def menu_of(form: Answer, key: str) -> dict[str, Any]:
+    """Return one of the form's lists."""
+    parts = [one for row in form.components for one in row["components"]]
+    (menu,) = [one for one in parts if one["custom_id"] == f"haven_set:{key}"]
+    return dict(menu)
+
+
+def chosen_in(form: Answer, key: str) -> list[str]:
+    """Return what one of the form's lists shows as chosen."""
+    menu = menu_of(form, key)
+    options = [one["value"] for one in menu.get("options", []) if one.get("default")]
+    return options or [one["id"] for one in menu.get("default_values", [])]
+
+
+async def test_skipping_channels_keeps_what_the_list_cannot_show(yard: Yard) -> None:
+    thread = yard.guild.thread(yard.general, "a thread")
+    rooms = [yard.guild.channel(f"room-{number}") for number in range(28)]
+    everything = [thread, *rooms]
+    protect(yard.home.parts, yard.guild, skip_channels=[one.id for one in everything])
+    form = await yard.form(MORE)
+    listed = chosen_in(form, "skip_channels")
+    assert len(listed) == 25
+    unlisted = {one.id for one in everything} - {*listed}
+    assert thread.id in unlisted
+    kept = [room for room in rooms if room.id in listed[1:]]
+    form = await yard.choose(form, SKIP, *kept, yard.general)
+    assert sorted(yard.policy.skipped) == sorted([*unlisted, *(room.id for room in kept), yard.general.id])
+    unlisted = {*yard.policy.skipped} - {*chosen_in(form, "skip_channels")}
+    await yard.choose(form, SKIP)
+    assert {*yard.policy.skipped} == unlisted
+    assert thread.id in unlisted
+
+
 async def test_the_form_shows_what_is_chosen(yard: Yard) -> None:
     await yard.set_up()
     form = await yard.choose(await yard.form(), MODE, "alert")
@@ -266,7 +329,7 @@ async def test_everybody_is_no_role_to_call(yard: Yard) -> None:
 @pytest.mark.parametrize("days", ["1", "90", " 7"])
 async def test_days_are_kept(yard: Yard, days: str) -> None:
     modal = await yard.discord.press(yard.owner, await yard.form(MORE), DAYS)
-    form = await yard.discord.submit(yard.owner, modal, {"days": days})
+    form = await yard.discord.submit(yard.owner, modal, {FIELD: days})
     assert f"**Cases are erased** {days.strip()} days" in read(form)
     assert yard.policy.retention.days == int(days)
     assert yard.audit() == [(yard.owner.id, SET_UP, f"retention_days = {days.strip()}")]
@@ -275,7 +338,7 @@ async def test_days_are_kept(yard: Yard, days: str) -> None:
 @pytest.mark.parametrize("days", ["0", "91", "x", "-1", "²", "1."])
 async def test_other_numbers_of_days_are_refused(yard: Yard, days: str) -> None:
     modal = await yard.discord.press(yard.owner, await yard.form(MORE), DAYS)
-    form = await yard.discord.submit(yard.owner, modal, {"days": days})
+    form = await yard.discord.submit(yard.owner, modal, {FIELD: days})
     assert "**Not changed:** write a whole number of days from 1 to 90." in read(form)
     assert yard.policy.retention.days == 30
     assert yard.audit() == []
@@ -292,7 +355,7 @@ async def test_who_lost_the_right_can_choose_nothing_more(yard: Yard) -> None:
         await yard.discord.choose(yard.mo, form, ALERTS, [yard.alerts]),
         await yard.discord.press(yard.mo, form, MORE),
         await yard.discord.press(yard.mo, more, DAYS),
-        await yard.discord.submit(yard.mo, modal, {"days": "7"}),
+        await yard.discord.submit(yard.mo, modal, {FIELD: "7"}),
     ):
         assert read(answer) == "You need the permission “Manage Server” for this."
     assert yard.audit() == []
@@ -307,9 +370,34 @@ async def test_the_form_works_after_a_restart(yard: Yard) -> None:
     await yard.home.restart()
     form = await yard.choose(form, LEVEL, "high")
     modal = await yard.discord.press(yard.owner, form, DAYS)
-    await yard.discord.submit(yard.owner, modal, {"days": "9"})
+    await yard.discord.submit(yard.owner, modal, {FIELD: "9"})
     assert (yard.policy.sensitivity, yard.policy.retention.days) == (Sensitivity.HIGH, 9)
     assert yard.policy.alert_channel == yard.alerts.id
+
+
+async def test_forms_of_two_that_were_open_before_a_restart_count_after_it(yard: Yard) -> None:
+    boss = yard.guild.role("boss", Permission.MANAGE_GUILD)
+    yard.guild.join(yard.mo, [yard.mods, boss])
+    first = await yard.discord.press(yard.owner, await yard.form(MORE), DAYS)
+    more = await yard.discord.press(yard.mo, await yard.ask("setup", yard.mo), MORE)
+    second = await yard.discord.press(yard.mo, more, DAYS)
+    await yard.home.restart()
+    assert "**Cases are erased** 9 days" in read(await yard.discord.submit(yard.mo, second, {FIELD: "9"}))
+    assert "**Cases are erased** 8 days" in read(await yard.discord.submit(yard.owner, first, {FIELD: "8"}))
+    assert [(by, said) for by, _, said in yard.audit()] == [
+        (yard.mo.id, "retention_days = 9"),
+        (yard.owner.id, "retention_days = 8"),
+    ]
+
+
+async def test_a_form_of_another_version_is_answered(yard: Yard) -> None:
+    modal = await yard.discord.press(yard.owner, await yard.form(MORE), DAYS)
+    assert modal.modal
+    for other in ("haven_note:0123456789:1", "haven_form:weeks"):
+        modal.modal["custom_id"] = other
+        answer = await yard.discord.submit(yard.owner, modal, {FIELD: "9"})
+        assert read(answer) == "This button is from another version of Haven."
+    assert yard.audit() == []
 
 
 async def test_an_alert_channel_that_became_public_is_said_to_be_mended(yard: Yard) -> None:
@@ -495,13 +583,25 @@ async def test_evidence_is_a_sealed_file_that_only_the_moderator_gets(yard: Yard
     assert f"took evidence by {yard.mo.mention}" in read(await yard.ask("case", id=case.id))
 
 
-async def test_who_is_accused_gets_no_evidence(yard: Yard) -> None:
+@pytest.mark.parametrize("reported", [False, True])
+async def test_a_moderator_is_shown_no_case_about_themselves(yard: Yard, reported: bool) -> None:
     await yard.set_up()
+    if reported:
+        await yard.ask("report", yard.sam, text="she wants money", member=yard.eve)
+        await settled(yard.home.parts)
+        (case,) = yard.home.parts.moderation.cases(yard.guild.id)
+    else:
+        case = await yard.case()
     yard.guild.join(yard.eve, [yard.mods])
-    case = await yard.case()
-    answer = await yard.ask("evidence", yard.eve, id=case.id)
-    assert read(answer) == "This case is about you: another moderator has to look at it."
-    assert not answer.files
+    before = yard.audit()
+    for command in ("case", "evidence"):
+        answer = await yard.ask(command, yard.eve, id=case.id)
+        assert read(answer) == "This case is about you: another moderator has to look at it."
+        assert not answer.files
+    for show, said in (("open", "None is open."), ("recent", "There is none.")):
+        assert said in read(await yard.ask("cases", yard.eve, show=show))
+        assert case.id in read(await yard.ask("cases", show=show))
+    assert yard.audit() == before
 
 
 async def test_the_file_is_verified_from_the_command_line(yard: Yard, haven: Run, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from bot import advice
 from bot.app import open_classifier
 from bot.config import Config
 from bot.effects import Advice
+from bot.people import People
 from classifiers.classifier import Classifier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -190,7 +191,7 @@ async def test_check_answers_whoever_asks_wherever_they_are(home: Home, place: s
     page = await home.discord.press(den.sam, answer, "I'm under 18")
     assert facts_in(read(page)) == FACTS["under_18"]
     other = await home.discord.slash(den.ann, "check", {"text": PLAY}, where=den.general)
-    assert read(other).startswith("I see no blackmail here\n"), "what one person checks is not read with another's"
+    assert read(other).startswith("I cannot tell from this\n"), "what one person checks is not read with another's"
     assert home.discord.complaints == []
 
 
@@ -208,7 +209,7 @@ async def test_check_tells_the_findings_apart(home: Home) -> None:
     assert {text: read(answer).splitlines()[0] for text, answer in answers.items()} == {
         TOLD: "You are not alone",
         LINES[1]: "This may be blackmail",
-        PLAY: "I see no blackmail here",
+        PLAY: "I cannot tell from this",
         CRISIS: "You are not alone",
     }
     assert all(answer.buttons == list(LABELS.values()) for answer in answers.values())
@@ -279,8 +280,8 @@ async def test_several_checks_in_a_row_are_one_conversation(home: Home) -> None:
     first, second = [await discord.write(where, den.eve, line) for line in LINES]
     alone = await discord.menu(den.eve, MENU, second)
     assert read(alone).startswith("This may be blackmail\n")
-    assert read(await discord.menu(den.sam, MENU, first)).startswith("I see no blackmail here\n")
-    assert read(await discord.menu(den.sam, MENU, first)).startswith("I see no blackmail here\n"), "the same again"
+    assert read(await discord.menu(den.sam, MENU, first)).startswith("I cannot tell from this\n")
+    assert read(await discord.menu(den.sam, MENU, first)).startswith("I cannot tell from this\n"), "the same again"
     together = await discord.menu(den.sam, MENU, second)
     assert read(together).startswith("This looks like blackmail\n")
     fay = discord.user("fay")
@@ -291,7 +292,7 @@ async def test_several_checks_in_a_row_are_one_conversation(home: Home) -> None:
         assert not said.startswith("This looks like blackmail\n"), "what two people wrote is not one threat"
     pasted = [await discord.slash(den.ann, "check", {"text": line}, where="private") for line in LINES]
     assert [read(answer).splitlines()[0] for answer in pasted] == [
-        "I see no blackmail here",
+        "I cannot tell from this",
         "This looks like blackmail",
     ]
     assert discord.complaints == []
@@ -439,10 +440,37 @@ async def test_report_reaches_the_moderators_at_once(home: Home, text: str, accu
     assert den.sam.mention in alert.text
     assert (den.eve.mention in alert.text) is accused
     assert (f"||{text}||" in alert.text) is bool(text)
+    assert f"{den.sam.mention}: {BECAME[Advice.ASKED]}" in alert.text
     assert ("Ban" in alert.buttons) is accused
     assert alert.mention_roles == []
     assert alert.mentions == []
     assert discord.dms(den.sam) == discord.dms(den.eve) == [], "the advice was the answer; nobody else is written to"
+    assert discord.complaints == []
+
+
+@pytest.mark.parametrize("how", ["moderator", "owner", "chosen", "waiting"])
+async def test_a_report_about_somebody_who_reads_the_alerts_is_not_filed(home: Home, how: str) -> None:
+    discord, den = home.discord, Den(home)
+    about = {"owner": den.guild.owner, "chosen": den.eve}.get(how, den.mo)
+    if how == "chosen":
+        den.alerts.allow(den.eve, Permission.VIEW_CHANNEL)
+    elif how == "waiting":  # what Haven lacks now it may have later
+        den.alerts.deny(den.guild.bot_role, Permission.EMBED_LINKS)
+    await discord.heard()
+    before = home.stored()
+    answer = await discord.slash(den.sam, "report", {"text": "help me", "member": about}, where=den.general)
+    assert read(answer).startswith(SAYS.report_moderator)
+    assert facts_in(answer.text) == FACTS[""]
+    assert answer.buttons == list(LABELS.values())
+    assert home.stored() == before
+    await discord.slash(den.sam, "report", {"text": "help me"}, where=den.general)
+    if how == "waiting":
+        den.alerts.allow(den.guild.bot_role, Permission.EMBED_LINKS)
+        await discord.heard()
+        home.parts.set_up(den.guild.id, account(den.mo), {"mode": "advise"})
+        home.parts.outbox.wake()
+    await settled(home.parts)
+    assert "help me" in den.alert().text, "without a name it is"
     assert discord.complaints == []
 
 
@@ -538,7 +566,7 @@ async def test_direct_messages_are_checked(home: Home) -> None:
 
     assert (await answered(den.sam, BLACKMAIL)).text.startswith("This looks like blackmail\n")
     assert (await answered(den.ann, "", snapshot=BLACKMAIL)).text.startswith("This looks like blackmail\n")
-    assert (await answered(den.mo, PLAY)).text.startswith("I see no blackmail here\n")
+    assert (await answered(den.mo, PLAY)).text.startswith("I cannot tell from this\n")
     picture = await answered(den.mo, "", attachments={"picture.png": b"png"})
     assert picture.text == SAYS.nothing_to_check
     crisis = await answered(den.eve, CRISIS)
@@ -629,6 +657,28 @@ async def test_a_fault_is_answered_in_private_with_the_numbers(home: Home, caplo
         assert facts_in(answer.text) == {"police", "emergency"}
     faults = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert faults == ["discord: a request failed (HTTPException)"] * 2
+    assert "wilmslow" not in caplog.text
+    caplog.clear()
+    assert discord.complaints == []
+
+
+async def test_a_direct_message_whose_check_fails_is_answered_with_the_numbers(
+    home: Home, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"wilmslow {BLACKMAIL}")
+
+    discord, den = home.discord, Den(home)
+    with monkeypatch.context() as patched:
+        patched.setattr(People, "check", broken)
+        await discord.write(discord.dm(den.sam), den.sam, f"wilmslow {BLACKMAIL}")
+        await until(lambda: discord.dms(den.sam))
+    (answer,) = discord.dms(den.sam)
+    assert answer.text == SAYS.failed
+    assert facts_in(answer.text) == {"police", "emergency"}
+    assert answer.buttons == list(LABELS.values())
+    faults = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert faults == ["discord: a private check failed (RuntimeError)"]
     assert "wilmslow" not in caplog.text
     caplog.clear()
     assert discord.complaints == []

@@ -17,6 +17,7 @@ from classifiers.classifier import Classifier
 from classifiers.errors import InputError
 
 VOICE, CATEGORY, FORUM = 2, 4, 15
+ODD = "\ud800"
 SYSTEM = (7, 8, 18, 24)  # joined, boosted, began a thread, AutoMod acted
 
 
@@ -130,6 +131,42 @@ async def test_threads_forum_posts_and_voice_chat_are_read_and_skipped_ones_are_
         assert sorted(senders(there)) == sorted(sender.mention for sender, _ in pairs[len(unread) :])
         told = [len(there.discord.dms(target)) for _, target in pairs]
         assert told == [0] * len(unread) + [1] * len(read)
+
+
+async def test_the_titles_of_forum_posts_are_read(haven: Living) -> None:
+    async with haven() as there:
+        forum = there.guild.channel("forum", kind=FORUM)
+        post = there.guild.thread(forum, f"send me 400 or i send your nudes to your mum {ODD}"[:100], owner=there.eve)
+        first = await there.say(there.eve, f"<@{there.sam.id}> {THREAT[0]}", post, mentions=[there.sam], begins=True)
+        await there.calm()
+        assert senders(there) == [there.eve.mention]
+        assert first.id in there.alert().text
+        assert "send me 400" in there.alert().text
+
+
+async def test_polls_are_read(haven: Living) -> None:
+    async with haven() as there:
+        await there.say(there.sam, "", poll=("which game tonight?", "chess", "minecraft"))
+        await there.say(there.sam, "hi all")
+        question, *options = THREAT
+        await there.say(there.eve, f"<@{there.sam.id}>", mentions=[there.sam], poll=(f"{question} {ODD}", *options))
+        await there.calm()
+        assert senders(there) == [there.eve.mention]
+
+
+async def test_the_alert_channel_itself_is_not_read(haven: Living) -> None:
+    async with haven() as there:
+        thread = there.guild.thread(there.mods, "what now?")
+        moderator = there.discord.user("mo")
+        there.guild.join(moderator, [there.guild.role("mods", Permission.ADMINISTRATOR)])
+        for channel in (there.mods, thread):
+            await there.threaten(moderator, channel=channel)
+        await there.calm()
+        assert there.parts.store.latest_cases(there.guild.id, 9) == []
+        protect(there.parts, there.guild, alert_channel=there.moderators("new").id)
+        await there.threaten(moderator, channel=there.mods)
+        await there.calm()
+        assert [case.about.id for case in there.parts.store.latest_cases(there.guild.id, 9)] == [moderator.id]
 
 
 async def test_a_thread_in_a_channel_that_is_not_known_is_read(haven: Living) -> None:

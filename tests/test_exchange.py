@@ -80,6 +80,34 @@ def test_an_edit_replaces_the_line_where_it_stands() -> None:
     assert line.words == ["two", ",", "corrected"]
 
 
+def test_what_stood_in_the_place_of_an_edit_can_stand_again() -> None:
+    channel = Channel()
+    first = channel.say(A, "one", id="1")
+    channel.say(B, "two", id="2")
+    line = channel.say(A, "one, corrected", id="1")
+    assert line.earlier is first
+    channel.keep_earlier(line)
+    assert channel.texts() == ["one", "two"]
+    assert channel.lines[0] is first
+    again = channel.say(A, "one, once more", id="1")
+    assert (again.earlier, first.earlier) == (first, None)
+
+
+def test_of_what_was_edited_again_and_again_only_the_last_version_is_kept_beside_the_line() -> None:
+    channel = Channel()
+    for number in range(5):
+        line = channel.say(A, f"version {number}", id="1")
+    assert line.earlier
+    assert (line.earlier.excerpt, line.earlier.earlier) == ("version 3", None)
+
+
+def test_a_line_that_is_no_edit_has_nothing_to_go_back_to() -> None:
+    channel = Channel()
+    line = channel.say(A, "one")
+    channel.keep_earlier(line)
+    assert (line.earlier, channel.texts()) == (None, ["one"])
+
+
 def test_an_edit_of_a_line_that_has_left_the_ring_is_a_new_line() -> None:
     channel = Channel()
     for number in range(RING + 1):

@@ -16,7 +16,17 @@ from byhand import Meaning, adding_model
 from bot.app import open_classifier
 from bot.case import after
 from bot.config import Config
-from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
+from bot.effects import (
+    Advice,
+    AdviseTarget,
+    AlertModerators,
+    Delivery,
+    Effect,
+    Outcome,
+    PageModerators,
+    Ruling,
+    UpdateAlert,
+)
 from bot.guard import Guard, one_reading
 from bot.memory import Memory
 from bot.moderation import Moderation
@@ -505,9 +515,11 @@ def test_who_opted_out_is_not_written_to_in_despair_either_but_moderators_see_it
     performed(store)
     store.choose(SAM, opted_in=False)
     guard.receive(DESPAIR)
-    (update,) = performed(store)
+    update, word = performed(store)
     assert isinstance(update, UpdateAlert)
-    assert update.alert.crisis
+    assert (update.alert.crisis, update.alert.despairing) == (True, SAM)
+    assert isinstance(word, PageModerators)
+    assert (word.role, word.why) == (None, "crisis")
 
 
 @pytest.mark.parametrize(
@@ -543,29 +555,125 @@ def test_a_senders_despair_makes_no_crisis_and_warns_nobody(store: Store) -> Non
     assert not [effect for effect in performed(store) if isinstance(effect, AdviseTarget)]
 
 
-def test_despair_in_a_case_that_was_ruled_out_changes_nothing(store: Store) -> None:
+def test_despair_is_answered_once_however_many_cases_are_about_it(store: Store) -> None:
+    guard = guard_of(store, feeling(), lambda _: Policy(cooldown=timedelta()))
+    for number, name in enumerate(("kayla", "mia", "nick")):
+        guard.receive(says(["menace"], channel=f"room {number}", minutes=number, author=Account("console", name)))
+    performed(store)
+    decisions = guard.receive(DESPAIR)
+    assert len([decision for decision in decisions if decision.case]) == 3
+    assert all(case.crisis for case in store.cases_since("home", NOON))
+    told = performed(store)
+    assert [(effect.target, effect.crisis) for effect in told if isinstance(effect, AdviseTarget)] == [(SAM, True)]
+    assert len([effect for effect in told if isinstance(effect, PageModerators)]) == 3
+
+
+def test_who_despairs_in_telling_of_blackmail_is_written_to_once_although_they_were_warned_before(
+    store: Store,
+) -> None:
+    guard = guard_of(store, feeling(), lambda _: Policy(cooldown=timedelta()))
+    guard.receive(says(["menace"]))
+    performed(store)
+    guard.receive(says(["plea i want to die"], channel="garden", minutes=30, author=SAM, to=KAYLA))
+    told = performed(store)
+    assert all(case.crisis for case in store.cases_since("home", NOON))
+    warned = [(effect.target, effect.kind, effect.crisis) for effect in told if isinstance(effect, AdviseTarget)]
+    assert warned == [(SAM, Kind.DISCLOSURE, True)]
+
+
+def test_despair_in_a_case_that_was_ruled_out_speaks_again(store: Store) -> None:
     guard = guard_of(store, feeling())
     guard.receive(says(["menace"]))
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
+    performed(store)
     moderation(store).rule("home", case.id, Ruling.NOT_SEXTORTION, MODERATOR)
     performed(store)
-    guard.receive(DESPAIR)
+    guard.receive(says(["i am fine"], minutes=20, author=SAM, to=KAYLA))
     assert performed(store) == []
+    guard.receive(DESPAIR)
+    update, word, warning = performed(store)
+    assert isinstance(update, UpdateAlert)
+    assert (update.alert.ruling, update.alert.crisis) == (None, True)
+    assert isinstance(word, PageModerators)
+    assert isinstance(warning, AdviseTarget)
+    assert (warning.target, warning.crisis) == (SAM, True)
+
+
+# Edits.
+
+
+def edited(messages: list[Message], text: str, seconds: float = 5) -> list[Message]:
+    """Edit each message so many seconds after it was sent, before the next."""
+    return [
+        one
+        for message in messages
+        for one in (message, replace(message, text=text, sent_at=message.sent_at + timedelta(seconds=seconds)))
+    ]
+
+
+def test_threats_that_are_edited_right_after_they_were_sent_are_alerted_all_the_same(
+    store: Store, classifier: Classifier
+) -> None:
+    guard_of(store, classifier).receive(edited(says(THREAT), "hello"))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert case.level is Level.ADVISE
+    assert {seen.excerpt for seen in case.evidence} <= set(THREAT)
+    kinds = [type(effect) for effect in waiting(store)]
+    assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
+
+
+def test_an_edit_into_a_threat_counts(store: Store, classifier: Classifier) -> None:
+    messages = says(["hello"] * len(THREAT))
+    into = [replace(message, text=text) for message, text in zip(messages, THREAT, strict=True)]
+    guard = guard_of(store, classifier)
+    guard.receive(messages)
+    assert waiting(store) == []
+    guard.receive(into)
+    kinds = [type(effect) for effect in waiting(store)]
+    assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
 
 
 # Forgetting.
 
 
-@pytest.mark.parametrize("own", [True, False])
-@pytest.mark.parametrize(("account", "level"), [(KAYLA, Level.NONE), (SAM, Level.ALERT)])
-def test_what_somebody_wrote_is_forgotten_in_memory_too(
-    store: Store, account: Account, level: Level, own: bool
+@pytest.mark.parametrize(
+    ("account", "own", "level"),
+    [
+        (KAYLA, False, Level.NONE),
+        (KAYLA, True, Level.ALERT),
+        (SAM, False, Level.ALERT),
+        (SAM, True, Level.ALERT),
+    ],
+)
+def test_what_somebody_wrote_is_forgotten_in_memory_too_but_not_at_their_own_wish(
+    store: Store, account: Account, own: bool, level: Level
 ) -> None:
     guard = guard_of(store, reader(word=(0.3, -2.0)))
     guard.receive(says(["word", "word", "word"]))
     guard.forget(account, own=own)
     assert guard.receive(says(["word"], minutes=5))[0].found.level is level
+
+
+def test_nobody_makes_haven_forget_a_threat_while_they_make_it(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier)
+    for message in says(THREAT):
+        guard.receive([message])
+        guard.forget(KAYLA, own=True)
+    kinds = [type(effect) for effect in waiting(store)]
+    assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
+
+
+def test_what_is_past_its_age_leaves_memory_although_nobody_speaks(store: Store) -> None:
+    now = NOON
+    memory = Memory(10, timedelta(days=7))
+    guard = Guard(reader(word=(0.3, -2.0)), memory, store, lambda _: Policy(), lambda: now)
+    guard.receive(says(["word"]))
+    for days, left in ((7, 1), (7.01, 0)):
+        now = NOON + timedelta(days=days)
+        guard.expire()
+        assert len(memory) == left
 
 
 @pytest.mark.parametrize("own", [True, False])

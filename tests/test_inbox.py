@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 from byhand import Meaning, adding_model
 
+from bot import app
 from bot import inbox as inbox_module
+from bot.app import composed, serve
+from bot.config import Config
 from bot.effects import Delivery, Effect, Outcome
 from bot.guard import Decision, Guard
 from bot.inbox import Inbox
 from bot.memory import Memory
 from bot.outbox import Outbox
+from bot.people import People
 from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
@@ -28,6 +32,7 @@ from classifiers.conversation import Account, Message
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
 CAPACITY = 100
+POISON = "poison"
 MENACE = Meaning((Marker.PAYMENT_DEMAND, Marker.PRESSURE), {Kind.THREAT: 9})
 
 
@@ -57,6 +62,7 @@ class Noting:
     """A platform that does as it should and notes it."""
 
     name = "console"
+    remembers = 0.0
 
     def __init__(self) -> None:
         self.performed: list[Effect] = []
@@ -238,6 +244,113 @@ async def test_what_a_message_leads_to_is_delivered_without_being_asked_for(
         await put_all(inbox, said(1, text="menace"))
         await until(lambda: len(platform.performed) >= 2)
     assert [type(effect).__name__ for effect in platform.performed[:2]] == ["AlertModerators", "AdviseTarget"]
+
+
+class Choking(Watched):
+    """A guard that cannot read some words, and has read what came before them."""
+
+    def receive(self, messages: Iterable[Message]) -> list[Decision]:
+        decisions: list[Decision] = []
+        for message in messages:
+            if message.text == POISON:
+                raise ValueError(message.text)
+            decisions += super().receive([message])
+        return decisions
+
+
+@pytest.mark.parametrize("position", range(4))
+async def test_a_message_that_cannot_be_read_is_left_out_and_costs_no_other(
+    store: Store, outbox: Outbox, platform: Noting, position: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard = Choking(store)
+    inbox = Inbox(guard, outbox)
+    messages = [*said(0), *said(1, text="menace"), *said(2)]
+    messages.insert(position, said(9, text=POISON)[0])
+    await put_all(inbox, messages)
+    async with running(inbox, outbox):
+        await inbox.caught_up()
+        assert inbox.waiting == 0
+        await put_all(inbox, said(3))
+        await inbox.caught_up()
+        await until(lambda: store.next_due("console") is None)
+    assert list(dict.fromkeys(guard.read)) == names(range(4))
+    kinds = [type(effect).__name__ for effect in platform.performed]
+    assert (kinds.count("AlertModerators"), kinds.count("AdviseTarget")) == (1, 1)
+    assert caplog.text.count("a message could not be read and was left out (ValueError)") == 1
+    assert POISON not in caplog.text
+
+
+@pytest.mark.parametrize(("mode", "warned"), [("advise", True), ("alert", False), ("observe", False)])
+async def test_what_moderators_choose_while_a_warning_waits_counts(
+    tmp_path: Path, platform: Noting, mode: str, warned: bool
+) -> None:
+    classifier = Classifier(adding_model({"menace": MENACE}, rare=-6))
+    with composed(Config(), Store(tmp_path / "haven.db", one_time_seal()), [platform], classifier) as parts:
+        parts.guard.receive(said(1, text="menace"))
+        parts.set_up("home", SAM, {"mode": mode})
+        await parts.outbox.drain()
+    kinds = [type(effect).__name__ for effect in platform.performed]
+    assert kinds == ["AlertModerators", *(["AdviseTarget"] if warned else []), "UpdateAlert"]
+
+
+async def test_when_a_reader_fails_what_was_read_is_decided_on_and_delivered(tmp_path: Path, platform: Noting) -> None:
+    classifier = Classifier(adding_model({"menace": MENACE}, rare=-6))
+    with composed(Config(), Store(tmp_path / "haven.db", one_time_seal()), [platform], classifier) as parts:
+
+        async def reading() -> None:
+            await parts.inbox.put(said(1, text="menace")[0])
+            raise RuntimeError("the platform broke")
+
+        with pytest.raises(RuntimeError, match="the platform broke"):
+            await serve(parts, [reading()])
+        assert parts.inbox.waiting == 0
+        assert parts.store.next_due("console") is None
+    kinds = [type(effect).__name__ for effect in platform.performed]
+    assert kinds == ["AlertModerators", "AdviseTarget", "UpdateAlert"]
+
+
+async def test_when_a_reader_fails_and_nothing_can_be_recorded_its_failure_is_told(
+    tmp_path: Path, platform: Noting
+) -> None:
+    classifier = Classifier(adding_model({"menace": MENACE}, rare=-6))
+    with composed(Config(), Store(tmp_path / "haven.db", one_time_seal()), [platform], classifier) as parts:
+
+        async def reading() -> None:
+            await parts.inbox.put(said(1, text="menace")[0])
+            parts.store.close()
+            raise RuntimeError("the platform broke")
+
+        with pytest.raises(RuntimeError, match="the platform broke"):
+            await serve(parts, [reading()])
+    assert platform.performed == []
+
+
+async def test_what_is_past_its_age_leaves_memory_while_it_runs(
+    tmp_path: Path, platform: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_EXPIRE_EVERY", timedelta(milliseconds=5))
+    classifier = Classifier(adding_model({"menace": MENACE}, rare=-6))
+    with composed(Config(), Store(tmp_path / "haven.db", one_time_seal()), [platform], classifier) as parts:
+        expired: list[str] = []
+        monkeypatch.setattr(Guard, "expire", lambda _: expired.append("guard"))
+        monkeypatch.setattr(People, "expire", lambda _: expired.append("people"))
+        await serve(parts, [until(lambda: len(expired) >= 4)])
+    assert expired[:4] == ["guard", "people"] * 2
+
+
+async def test_when_people_were_warned_is_erased_at_the_start_although_their_space_has_no_cases(
+    tmp_path: Path, platform: Noting
+) -> None:
+    classifier = Classifier(adding_model({"menace": MENACE}, rare=-6))
+    store = Store(tmp_path / "haven.db", one_time_seal())
+    with composed(Config(), store, [platform], classifier) as parts:
+        parts.guard.receive(said(1, text="menace"))
+        await parts.outbox.drain()
+        assert store.recipient(SAM).advised_at
+        with store.transaction():
+            store.db.conn.execute("DELETE FROM cases")
+            store.db.conn.execute("UPDATE recipients SET advised_at = '2020-01-01T00:00:00+00:00'")
+        await serve(parts, [until(lambda: store.recipient(SAM).advised_at is None)])
 
 
 async def test_a_guard_that_fails_ends_the_run(inbox: Inbox, guard: Watched, store: Store) -> None:

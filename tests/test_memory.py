@@ -109,6 +109,15 @@ def test_all_old_channels_leave_when_another_speaks() -> None:
     assert [lines(memory, str(number), 7 * 24 + 2.5) for number in (3, 4)] == [1, 1]
 
 
+def test_old_channels_leave_also_when_nobody_speaks() -> None:
+    memory = Memory(10, WEEK)
+    for number in range(3):
+        say(memory, str(number), number)
+    for hours, left in ((7 * 24, 3), (7 * 24 + 0.5, 2), (7 * 24 + 9, 0), (7 * 24 + 10, 0)):
+        memory.expire(at(hours))
+        assert len(memory) == left
+
+
 def test_a_late_message_neither_ends_nor_ages_a_conversation() -> None:
     memory = Memory(10, WEEK)
     say(memory, "lobby", 100)

@@ -173,6 +173,29 @@ def test_who_is_held_to_threaten_somebody_cannot_act_on_the_case(
     assert moderation.act("home", case.id, Act.BANNED, Account("elsewhere", "kayla")).acts == (Act.BANNED,)
 
 
+@pytest.mark.parametrize("by_a_member", [False, True], ids=["seen", "reported"])
+def test_who_is_held_to_threaten_somebody_is_not_shown_the_case(
+    store: Store, moderation: Moderation, by_a_member: bool
+) -> None:
+    case = reported(store, BEN, KAYLA) if by_a_member else opened(store, threat())
+    other = opened(store, threat(about=BEN, hours=1))
+    with pytest.raises(RefusedError, match="this case is about you"):
+        moderation.case("home", case.id, KAYLA)
+    assert moderation.case("home", case.id, MO) == moderation.case("home", case.id) == case
+    for open_only in (True, False):
+        assert moderation.cases("home", open_only=open_only, actor=KAYLA) == [other]
+        assert moderation.cases("home", open_only=open_only, actor=MO) == [other, case]
+        assert moderation.cases("home", open_only=open_only) == [other, case]
+        assert case in moderation.cases("home", open_only=open_only, actor=Account("elsewhere", "kayla"))
+
+
+def test_who_is_aimed_at_or_tells_of_it_is_shown_the_case(store: Store, moderation: Moderation) -> None:
+    case, told = opened(store, threat()), reported(store, BEN, KAYLA)
+    for actor, shown in ((SAM, case), (BEN, told)):
+        assert shown in moderation.cases("home", actor=actor)
+        assert moderation.case("home", shown.id, actor) == shown
+
+
 def test_who_is_aimed_at_or_tells_of_it_may_act_on_the_case(store: Store, moderation: Moderation) -> None:
     for case in (opened(store, threat()), reported(store, SAM, KAYLA)):
         assert moderation.rule("home", case.id, Ruling.CONFIRMED, SAM).ruling is Ruling.CONFIRMED
@@ -230,6 +253,30 @@ def test_a_refused_wish_leaves_no_line(store: Store, records: Records, moderatio
         with pytest.raises(RefusedError, match=f"^nothing to send to '{account.id}': {why}$"):
             moderation.advise("home", case.id, account, MO)
     assert [entry.act for entry in records.trail("home")] == ["advised"]
+
+
+def test_nobody_is_warned_because_of_a_case_that_was_ruled_out(
+    store: Store, records: Records, moderation: Moderation
+) -> None:
+    case = opened(store, threat())
+    ruled = moderation.rule("home", case.id, Ruling.NOT_SEXTORTION, MO)
+    waiting(store)
+    for account in (SAM, BEN):
+        with pytest.raises(RefusedError, match="ruled not to be sextortion: press Confirm first"):
+            moderation.advise("home", case.id, account, MO)
+    assert (store.case_of(case.id), waiting(store)) == (ruled, [])
+    assert [entry.act for entry in records.trail("home")] == ["not_sextortion"]
+    moderation.rule("home", case.id, Ruling.CONFIRMED, MO)
+    moderation.advise("home", case.id, SAM, MO)
+    assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [SAM]
+
+
+def test_who_reported_can_be_sent_the_advice_by_a_moderator(store: Store, moderation: Moderation) -> None:
+    case = reported(store, SAM, KAYLA)
+    waiting(store)
+    advised = moderation.advise("home", case.id, SAM, MO)
+    assert [target.advice for target in advised.targets] == [Advice.PENDING]
+    assert [effect.target for effect in waiting(store) if isinstance(effect, AdviseTarget)] == [SAM]
 
 
 def test_an_act_is_recorded_with_its_line_or_not_at_all(

@@ -16,10 +16,20 @@ import pytest
 
 from bot import outbox as outbox_module
 from bot.case import Case, Post, decide, despair, view
-from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
+from bot.effects import (
+    Advice,
+    AdviseTarget,
+    AlertModerators,
+    Delivery,
+    Effect,
+    Outcome,
+    PageModerators,
+    Ruling,
+    UpdateAlert,
+)
 from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, WORKERS, Outbox, to_its_end, wait_before
-from bot.policy import Policy, Recipient
-from bot.rulings import rule
+from bot.policy import AdviceBy, Mode, Policy, Recipient
+from bot.rulings import advise, rule, started
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
@@ -321,6 +331,63 @@ async def test_a_warning_that_is_no_longer_wanted_never_reaches_the_platform(
     assert settled == [(None, outcome)]
 
 
+@pytest.mark.parametrize(
+    "policy", [Policy(mode=Mode.OBSERVE), Policy(mode=Mode.ALERT), Policy(advice_by=AdviceBy.MODERATOR)]
+)
+@pytest.mark.parametrize("attempts", [0, 1], ids=["before it was tried", "between two attempts"])
+async def test_a_warning_is_kept_for_the_moderators_once_the_space_wants_it_so(
+    store: Store, clock: Clock, policy: Policy, attempts: int
+) -> None:
+    case = recorded(store)
+    wanted = {"home": Policy()}
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), *[LATER] * attempts)
+    outbox = Outbox(store, [platform], clock, wanted.__getitem__)
+    if attempts:
+        await outbox.drain()
+        assert names(platform) == ["AlertModerators", "AdviseTarget"]
+    wanted["home"] = policy
+    clock.forward(60)
+    await outbox.drain()
+    assert names(platform).count("AdviseTarget") == attempts
+    told = platform.performed[-1]
+    assert isinstance(told, UpdateAlert)
+    assert [target.advice for target in told.alert.targets] == [Advice.WAITING] == [advice_now(store, case)]
+    assert store.recipient(SAM) == Recipient()
+    assert ("AdviseTarget", Outcome.KEPT) in [(done.effect, done.outcome) for done in store.settled(case.id)]
+    held = store.case_of(case.id)
+    assert held
+    store.record(*advise(held, SAM, store.recipient(SAM)), clock.now.timestamp())
+    await outbox.drain()
+    sent = [effect for effect in platform.performed if isinstance(effect, AdviseTarget)]
+    assert [effect.by_moderator for effect in sent] == [False] * attempts + [True]
+    assert advice_now(store, case) is Advice.DELIVERED
+
+
+async def test_what_a_moderator_wished_goes_also_once_the_person_can_be_written_to(store: Store, clock: Clock) -> None:
+    by_press = Policy(advice_by=AdviceBy.MODERATOR)
+    case, effects = decide(None, found(), by_press, Recipient())
+    assert case
+    store.record(case, effects, NOON.timestamp())
+    answers = [Delivery(Outcome.DELIVERED, reference="post-1"), Delivery(Outcome.UNSTARTED)]
+    platform = Scripted("console", *answers)
+    outbox = Outbox(store, [platform], clock, lambda _: by_press)
+    store.record(*advise(case, SAM, Recipient()), NOON.timestamp())
+    await outbox.drain()
+    assert advice_now(store, case) is Advice.UNSTARTED
+    held = store.case_of(case.id)
+    assert held
+    store.record(*started(held, SAM, Recipient(), sent=False), NOON.timestamp())
+    await outbox.drain()
+    assert names(platform).count("AdviseTarget") == 2
+    assert advice_now(store, case) is Advice.DELIVERED
+    held = store.case_of(case.id)
+    assert held
+    store.record(*despair(held, SAM, store.recipient(SAM)), NOON.timestamp())
+    await outbox.drain()
+    sent = [effect for effect in platform.performed if isinstance(effect, AdviseTarget)]
+    assert [effect.crisis for effect in sent] == [False, False, True]
+
+
 async def test_only_a_no_withholds_a_warning(store: Store, clock: Clock) -> None:
     case = recorded(store)
     store.choose(SAM, opted_in=True)
@@ -443,11 +510,37 @@ async def test_so_many_attempts_are_enough(store: Store, clock: Clock, refusals:
 
 
 async def test_attempts_take_about_a_day(store: Store, clock: Clock) -> None:
-    recorded(store, level=Level.ALERT)
+    recorded(store)
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), *[LATER] * MOST_ATTEMPTS)
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform).count("AdviseTarget") == MOST_ATTEMPTS
+    assert 0.5 * 80_000 < (clock.now - NOON).total_seconds() < 1.5 * (MOST_ATTEMPTS * LONGEST_WAIT)
+
+
+@pytest.mark.parametrize("answer", [LATER, Delivery(Outcome.HELD), RuntimeError("gone")])
+async def test_an_alert_is_never_given_up(store: Store, clock: Clock, answer: Delivery | Exception) -> None:
+    case = recorded(store, level=Level.ALERT)
+    platform = Scripted("console", *[answer] * (3 * MOST_ATTEMPTS))
+    await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
+    assert names(platform) == ["AlertModerators"] * (3 * MOST_ATTEMPTS + 1)
+    held = store.case_of(case.id)
+    assert held
+    assert held.post == Post(f"post-{3 * MOST_ATTEMPTS + 1}")
+
+
+@pytest.mark.parametrize("effect", ["UpdateAlert", "PageModerators"])
+async def test_what_follows_an_alert_is_given_up(store: Store, clock: Clock, effect: str) -> None:
+    case = replace(recorded(store, level=Level.ALERT), post=Post("post-1"))
+    await Outbox(store, [Scripted()], clock).drain()
+    follows: dict[str, Effect] = {
+        "UpdateAlert": UpdateAlert(view(case), "post-1"),
+        "PageModerators": PageModerators(case.id, "home", None, "post-1", "crisis"),
+    }
+    store.record(case, [follows[effect]], clock.now.timestamp())
     platform = Scripted("console", *[LATER] * 1000)
     await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
-    assert len(platform.performed) == MOST_ATTEMPTS
-    assert 0.5 * 80_000 < (clock.now - NOON).total_seconds() < 1.5 * (MOST_ATTEMPTS * LONGEST_WAIT)
+    assert names(platform) == [effect] * MOST_ATTEMPTS
+    assert store.settled(case.id)[-1].outcome is Outcome.FAILED
 
 
 async def test_what_waited_long_is_still_delivered(store: Store, clock: Clock, tmp_path: Path, seal: Seal) -> None:
@@ -463,16 +556,15 @@ async def test_what_waited_long_is_still_delivered(store: Store, clock: Clock, t
 
 
 async def test_attempts_that_a_kill_cut_short_count_too(store: Store, clock: Clock) -> None:
-    case = recorded(store, level=Level.ALERT)
+    case = replace(recorded(store, level=Level.ALERT), post=Post("post-1"))
+    await Outbox(store, [Scripted()], clock).drain()
+    store.record(case, [UpdateAlert(view(case), "post-1")], clock.now.timestamp())
     for _ in range(MOST_ATTEMPTS - 1):
         assert store.begin("console", clock.now.timestamp())
     platform = Scripted("console", LATER)
     await Outbox(store, [platform], clock).drain()
-    assert names(platform) == ["AlertModerators"]
+    assert names(platform) == ["UpdateAlert"]
     assert store.next_due("console") is None
-    held = store.case_of(case.id)
-    assert held
-    assert held.post is None
 
 
 @pytest.mark.parametrize(

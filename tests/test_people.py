@@ -14,18 +14,21 @@ from typing import Any
 import pytest
 
 from bot import advice
+from bot import people as people_module
 from bot.advice import Finding
 from bot.app import composed, open_classifier
 from bot.case import Case, Post, view
-from bot.config import Config
+from bot.config import Config, PolicySettings
 from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, Target, UpdateAlert
 from bot.parts import Parts
 from bot.people import NotSetUpError, People, TooManyReportsError
+from bot.policy import Mode
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
-from classifiers.assessment import Evidence, Kind, Level, Marker
+from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account
+from classifiers.errors import InputError
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM, BEN, MO = (Account("console", f"{name}-4711") for name in ("kayla", "sam", "ben", "mo"))
@@ -74,6 +77,11 @@ def waiting(store: Store) -> list[Effect]:
         found.append(row.effect)
         store.settle(row, Delivery(Outcome.DELIVERED, "post-1"), NOON.timestamp())
     return found
+
+
+def unstarted(id: str, about: Account) -> Case:
+    """A case whose warning waits until Sam opens a chat with Haven."""
+    return replace(case_about(about, id), targets=(Target(SAM, Advice.UNSTARTED),))
 
 
 def bytes_of(folder: Path) -> bytes:
@@ -140,6 +148,86 @@ def test_what_others_wrote_is_blackmail_or_a_sign_of_it_or_nothing(
     verdict = people.check(MO, THREAT, "again", author)
     assert {seen.marker for seen in verdict.evidence} >= {Marker.SHARE_THREAT, Marker.CONTACTS_THREAT}
     assert any(seen.excerpt == THREAT for seen in verdict.evidence)
+
+
+@pytest.mark.parametrize("author", [None, KAYLA])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "i have your nudes, pay or i send them to your mum",
+        "if you tell anyone i will leak your pics",
+        "pay me or i show your mum",
+        "i saved all your followers",
+        "send me 400 in gift cards",
+        "i will send this to your family",
+    ],
+)
+def test_a_hint_is_enough_for_a_sign(check: Callable[..., Finding], line: str, author: Account | None) -> None:
+    assert check(line, author=author) in (Finding.SIGNS, Finding.BLACKMAIL)
+
+
+@pytest.mark.parametrize("author", [None, SAM, KAYLA])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "morning, pizza on friday?",
+        "can you pay me back the tenner from saturday",
+        "here are the photos from the beach",
+        "i sent the video to mum, she loved it",
+        "hurry up, the bus leaves in 5 minutes",
+        "happy birthday!",
+        "did you do the maths homework",
+        "lol ok",
+        "",
+    ],
+)
+def test_ordinary_lines_are_nothing(check: Callable[..., Finding], line: str, author: Account | None) -> None:
+    assert check(line, author=author) is Finding.NOTHING
+
+
+def read(level: Level, *seen: tuple[Marker, float], kind: Kind = Kind.THREAT) -> Assessment:
+    evidence = tuple(Evidence(marker, "m", probability, "words") for marker, probability in seen)
+    return Assessment("m", "home", "lobby", NOON, kind, level, 0.5, KAYLA, SAM, evidence)
+
+
+@pytest.mark.parametrize(
+    ("found", "finding"),
+    [
+        (read(Level.NONE), Finding.NOTHING),
+        (read(Level.NONE, (Marker.SHARE_THREAT, 0.09)), Finding.NOTHING),
+        (read(Level.NONE, (Marker.SHARE_THREAT, 0.1)), Finding.SIGNS),
+        (read(Level.NONE, (Marker.CONTACTS_THREAT, 0.24)), Finding.NOTHING),
+        (read(Level.NONE, (Marker.CONTACTS_THREAT, 0.25)), Finding.SIGNS),
+        (read(Level.NONE, (Marker.PAYMENT_DEMAND, 0.9)), Finding.NOTHING),
+        (read(Level.NONE, (Marker.PAYMENT_DEMAND, 0.9), (Marker.PRESSURE, 0.24)), Finding.NOTHING),
+        (read(Level.NONE, (Marker.PAYMENT_DEMAND, 0.9), (Marker.PRESSURE, 0.25)), Finding.SIGNS),
+        (read(Level.NONE, (Marker.ISOLATION, 0.9), (Marker.DISTRESS, 0.9)), Finding.NOTHING),
+        (read(Level.NOTICE), Finding.SIGNS),
+        (read(Level.ALERT), Finding.BLACKMAIL),
+        (read(Level.ADVISE), Finding.BLACKMAIL),
+        (read(Level.NOTICE, kind=Kind.DISCLOSURE), Finding.TOLD),
+        (read(Level.NONE, (Marker.SHARE_THREAT, 0.5), kind=Kind.DISCLOSURE), Finding.SIGNS),
+    ],
+)
+def test_what_is_enough_for_which_answer(found: Assessment, finding: Finding) -> None:
+    assert people_module._finding(found) is finding
+
+
+@pytest.mark.parametrize(
+    ("text", "title"), [("lol ok", "I cannot tell from this"), ("i want to die", "Please read this first")]
+)
+def test_what_is_not_recognised_is_never_called_nothing(people: People, text: str, title: str) -> None:
+    verdict = people.check(SAM, text, "m1")
+    assert verdict.finding is Finding.NOTHING
+    assert advice.checked("en-GB", verdict.finding, verdict.evidence, crisis=verdict.crisis).title == title
+
+
+def test_what_was_checked_is_dropped_after_an_hour_although_nobody_asks(people: People, clock: Clock) -> None:
+    people.check(SAM, THREAT, "m1")
+    for minutes, left in ((59, 2), (2, 0)):
+        clock.forward(minutes=minutes)
+        people.expire()
+        assert len(people._checks) == left
 
 
 def test_several_checks_in_a_row_are_read_as_one_conversation(check: Callable[..., Finding], clock: Clock) -> None:
@@ -271,6 +359,29 @@ def test_three_reports_in_an_hour_are_enough_also_after_a_restart(
             report(again.people, "i")
 
 
+def test_at_most_five_reports_an_hour_in_a_space_call_the_role_and_all_come(
+    file: Path, seal: Seal, classifier: Classifier, clock: Clock
+) -> None:
+    config = Config(policy=PolicySettings(page_role="9"))
+    with composed(config, Store(file, seal), [], classifier, clock) as haven:
+
+        def report(number: int, space: str = "home") -> Case:
+            member = Account("console", f"member {number}")
+            return haven.people.report(member, "help", None, space=space, channel="lobby", key=str(number))
+
+        haven.store.record(replace(case_about(), reported=False), [], 0.0)  # no report
+        pages = []
+        for number in range(7):
+            pages.append(report(number).page)
+            clock.forward(minutes=5)
+        assert pages == ["9"] * 5 + [None] * 2
+        alerts = [effect.alert for effect in waiting(haven.store) if isinstance(effect, AlertModerators)]
+        assert [alert.page for alert in alerts] == pages
+        assert report(7, space="work").page == "9"
+        clock.forward(minutes=40)
+        assert report(8).page == "9"
+
+
 def test_what_haven_saw_of_somebody_does_not_count_as_their_report(people: People, store: Store) -> None:
     for number in range(5):
         store.record(case_about(SAM, f"c{number}", SAM, kind=Kind.DISCLOSURE), [], 0.0)
@@ -331,7 +442,7 @@ def test_the_cases_of_somebody_aimed_at_are_shown_without_the_words_and_names_of
 def test_what_somebody_told_is_shown_in_their_own_words(people: People, store: Store) -> None:
     people.report(SAM, "he scares me", KAYLA, space="home", channel="lobby", key="r1")
     (told,) = exported(people, SAM)["cases"]
-    assert (told["kind"], told["your_words"], told["warning"]) == ("disclosure", ["he scares me"], ["delivered"])
+    assert (told["kind"], told["your_words"], told["warning"]) == ("disclosure", ["he scares me"], ["asked"])
     assert KAYLA.id not in people.export(SAM).decode()
 
 
@@ -355,13 +466,30 @@ def test_who_is_forgotten_is_named_in_no_case_of_others_and_the_alert_is_edited(
     for one in (case, guess, unrelated):
         store.record(one, [], 0.0)
     assert people.delete(SAM) == 2
-    left = replace(case, targets=(Target(BEN, Advice.DELIVERED),), evidence=())
+    left = replace(case, targets=(Target(BEN, Advice.DELIVERED),))
+    assert left.evidence  # the words were aimed at Ben, too
     guessed = replace(guess, likely=None)
     assert [store.case_of(id) for id in ("c1", "c2", "c3")] == [left, guessed, unrelated]
     edits = [UpdateAlert(view(left), "post-1"), UpdateAlert(view(guessed), "post-2")]
     assert sorted(waiting(store), key=str) == sorted(edits, key=str)
     assert exported(people, SAM)["cases"] == []
     assert people.delete(SAM) == 0
+
+
+def test_their_own_words_go_also_where_a_moderator_has_named_somebody_else(
+    haven: Parts, people: People, store: Store, file: Path
+) -> None:
+    report = people.report(SAM, WORDS, KAYLA, space="home", channel="lobby", key="r1")
+    store.record(replace(report, post=Post("post-1")), [], 0.0)
+    haven.moderation.advise("home", report.id, BEN, MO)
+    waiting(store)
+    people.delete(SAM)
+    held = store.case_of(report.id)
+    assert held
+    assert ([target.account for target in held.targets], held.evidence) == ([BEN], ())
+    assert waiting(store) == [UpdateAlert(view(held), "post-1")]
+    store.close()
+    assert SAM.id.encode() not in bytes_of(file.parent)
 
 
 def test_a_threat_stays_whatever_its_sender_wants_erased(people: People, store: Store) -> None:
@@ -433,3 +561,63 @@ def test_a_closed_database_is_left_without_a_trace_of_who_was_forgotten(
     assert SAM.id.encode() not in bytes_of(file.parent)
     with closing(Store(file, seal)) as again:
         assert SAM not in [target.account for case in again.latest_cases("home", 9) for target in case.targets]
+
+
+def test_what_was_shown_before_never_makes_less_of_a_threat(people: People) -> None:
+    line = "pay me 400 or i send your nudes to your mum"
+    assert people.check(SAM, line, "1").finding is Finding.BLACKMAIL
+    for key, author in enumerate((KAYLA, BEN, SAM, None)):
+        assert people.check(SAM, line, f"m{key}", author).finding is Finding.BLACKMAIL, author
+
+
+def test_of_the_warnings_that_waited_the_latest_is_sent_once(haven: Parts, people: People, store: Store) -> None:
+    first, second = unstarted("c1", KAYLA), replace(unstarted("c2", BEN), seen_at=NOON + timedelta(hours=1))
+    for case in (first, second):
+        store.record(case, (), NOON.timestamp())
+    for _ in range(2):
+        people.started(SAM)
+    warned = [effect.case for effect in waiting(store) if isinstance(effect, AdviseTarget)]
+    assert warned == ["c2"]
+    held = {case.id: case.targets[0].advice for case in store.cases_naming(SAM)}
+    assert held == {"c1": Advice.RECENT, "c2": Advice.PENDING}
+
+
+# The parts together.
+
+
+def test_what_waited_for_a_choice_is_tried_again_at_once(haven: Parts, store: Store, clock: Clock) -> None:
+    here, there = case_about(KAYLA, "c1", SAM), replace(case_about(BEN, "c2", SAM), space="work")
+    for case in (here, there):
+        store.record(case, [AlertModerators(view(case))], NOON.timestamp())
+        row = store.begin("console", NOON.timestamp())
+        assert row
+        store.postpone(row, NOON.timestamp() + 900, undone=True)
+    clock.forward(seconds=10)
+    haven.set_up("home", MO, {"alert_channel": "77"})
+    assert haven.policies.of("home").alert_channel == "77"
+    assert [entry.at for entry in haven.records.trail("home")] == [NOON.timestamp() + 10]
+    row = store.begin("console", NOON.timestamp() + 10)
+    assert row
+    assert row.case == "c1"
+    assert store.begin("console", NOON.timestamp() + 10, ("c1",)) is None
+
+
+def test_a_bad_choice_hastens_nothing(haven: Parts, store: Store) -> None:
+    case = case_about(KAYLA, "c1", SAM)
+    store.record(case, [AlertModerators(view(case))], NOON.timestamp())
+    row = store.begin("console", NOON.timestamp())
+    assert row
+    store.postpone(row, NOON.timestamp() + 900, undone=True)
+    with pytest.raises(InputError):
+        haven.set_up("home", MO, {"mode": "loud"})
+    assert store.next_due("console") == NOON.timestamp() + 900
+
+
+def test_a_space_that_haven_leaves_starts_anew(haven: Parts, store: Store) -> None:
+    haven.set_up("home", MO, {"mode": "observe", "alert_channel": "77"})
+    store.record(case_about(KAYLA, "c1", SAM), [], 0.0)
+    assert (haven.policies.of("home").mode, haven.policies.alerting("77")) == (Mode.OBSERVE, ["home"])
+    haven.leave("home")
+    assert store.spaces() == []
+    assert haven.policies.of("home") == Config().policy_of("home", {})
+    assert haven.policies.alerting("77") == []

@@ -148,6 +148,27 @@ def test_a_space_whose_moderators_cannot_be_reached_is_only_observed(config: Con
     assert policies.choose("work", MO, {"alert_channel": ""}, 3.0).mode is Mode.OBSERVE
 
 
+def test_what_a_space_wants_is_known_before_it_has_a_channel(config: Config, records: Records) -> None:
+    policies = Policies(config, records, needs_channel=True)
+    chosen = policies.choose("work", MO, {"mode": "advise", "sensitivity": "high"}, 1.0)
+    wanted = policies.wanted("work")
+    assert (chosen.mode, wanted.mode, wanted.sensitivity) == (Mode.OBSERVE, Mode.ADVISE, Sensitivity.HIGH)
+    assert wanted == replace(chosen, mode=Mode.ADVISE)
+    assert policies.wanted("elsewhere").mode is Mode.ALERT
+    assert policies.wanted("home") == policies.of("home")
+    assert policies.choose("work", MO, {"alert_channel": "99"}, 2.0) == policies.wanted("work")
+
+
+def test_policies_are_read_anew_once_they_are_forgotten(policies: Policies, records: Records, store: Store) -> None:
+    policies.choose("work", MO, {"mode": "advise", "alert_channel": "99"}, 1.0)
+    assert policies.alerting("99") == ["work"]
+    store.leave("work")
+    assert policies.of("work").mode is Mode.ADVISE
+    policies.forget()
+    assert policies.of("work").mode is Mode.ALERT
+    assert policies.alerting("99") == []
+
+
 def test_where_no_channel_is_needed_none_is_missed(policies: Policies) -> None:
     assert (policies.of("work").mode, policies.reaches_moderators("work")) == (Mode.ALERT, True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Literal
 
 import pytest
 
@@ -22,8 +23,8 @@ from bot.effects import (
     Target,
     UpdateAlert,
 )
-from bot.policy import Policy, Recipient
-from bot.rulings import REPORT_LENGTH, acted, advise, disclaim, report, rule, withheld
+from bot.policy import AdviceBy, Mode, Policy, Recipient
+from bot.rulings import REPORT_LENGTH, SENDABLE, acted, advise, disclaim, report, rule, started, withheld
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 
@@ -85,12 +86,26 @@ def test_a_report_is_one_alert_for_the_member_and_against_nobody_but_whom_they_n
     assert view(reported(accused=None)[0]).accused is None
 
 
-def test_who_reports_was_answered_with_the_advice_and_is_not_written_to_again() -> None:
+def warnings(effects: tuple[Effect, ...]) -> list[AdviseTarget]:
+    return [effect for effect in effects if isinstance(effect, AdviseTarget)]
+
+
+def test_who_reports_was_answered_with_the_advice_and_is_written_to_again_only_where_a_moderator_wishes_it() -> None:
     case, _ = reported()
-    assert case.targets == (Target(SAM, Advice.DELIVERED),)
+    assert case.targets == (Target(SAM, Advice.ASKED),)
     told = replace(found(hours=1), kind=Kind.DISCLOSURE, sender=None)
-    assert not [effect for effect in decided(case, told)[1] if isinstance(effect, AdviseTarget)]
-    assert advise(case, SAM, NOBODY_YET) == (case, ())
+    assert warnings(decided(case, told)[1]) == []
+    now, effects = advise(case, SAM, NOBODY_YET)
+    assert [effect.target for effect in warnings(effects)] == [SAM]
+    assert now.targets == (Target(SAM, Advice.PENDING),)
+
+
+def test_who_despairs_after_their_report_hears_whom_to_call() -> None:
+    case, (alert,) = reported()
+    case, _ = after(case, alert, POSTED)
+    case, effects = despair(case, SAM, NOBODY_YET)
+    assert [(effect.target, effect.crisis) for effect in warnings(effects)] == [(SAM, True)]
+    assert case.targets == (Target(SAM, Advice.ASKED),)
 
 
 @pytest.mark.parametrize("length", [0, 1, REPORT_LENGTH, REPORT_LENGTH + 1, 5000])
@@ -154,7 +169,15 @@ def test_what_was_done_before_the_alert_was_posted_is_shown_when_it_is() -> None
 @pytest.mark.parametrize("advice", Advice)
 def test_advice_is_sent_to_whom_none_reached_and_not_to_who_said_no(advice: Advice) -> None:
     case = with_advice(posted(), advice)
-    sendable = advice in (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT)
+    sendable = advice in (
+        Advice.WAITING,
+        Advice.UNSURE,
+        Advice.FAILED,
+        Advice.UNKNOWN,
+        Advice.RECENT,
+        Advice.ASKED,
+    )
+    assert (advice in SENDABLE) is sendable
     for opted_in in (None, True):
         now, effects = advise(case, SAM, Recipient(opted_in=opted_in))
         sent = [effect.target for effect in effects if isinstance(effect, AdviseTarget)]
@@ -171,6 +194,23 @@ def test_advice_goes_to_whom_a_moderator_names_but_never_to_who_is_held_to_threa
     now, effects = advise(case, BEN, NOBODY_YET)
     assert [effect.target for effect in effects if isinstance(effect, AdviseTarget)] == [BEN]
     assert Target(BEN, Advice.PENDING) in now.targets
+    assert pages(effects) == []  # a moderator who names somebody knows it
+
+
+def test_what_a_moderator_wished_stays_their_wish() -> None:
+    case, _ = decided(None, found(), replace(HELPERS, advice_by=AdviceBy.MODERATOR))
+    case = replace(case, post=Post("post-1"))
+    case, effects = advise(case, SAM, NOBODY_YET)
+    (wished,) = warnings(effects)
+    assert wished.by_moderator
+    waits, _ = after(case, wished, Delivery(Outcome.UNSTARTED))
+    later, effects = started(waits, SAM, NOBODY_YET, sent=False)
+    assert [effect.by_moderator for effect in warnings(effects)] == [True]
+    told, _ = after(later, wished, Delivery(Outcome.DELIVERED))
+    crisis = warnings(despair(told, SAM, NOBODY_YET)[1])
+    assert [(effect.by_moderator, effect.crisis) for effect in crisis] == [(True, True)]
+    automatic, _ = after(posted(), replace(wished, by_moderator=False), Delivery(Outcome.UNSTARTED))
+    assert [effect.by_moderator for effect in warnings(started(automatic, SAM, NOBODY_YET, sent=False)[1])] == [False]
 
 
 # What the person who was warned says.
@@ -207,19 +247,23 @@ def test_who_said_that_it_was_not_about_them_is_not_written_to_again() -> None:
 # What is held back.
 
 
+@pytest.mark.parametrize("policy", [HELPERS, Policy(mode=Mode.ALERT), Policy(advice_by=AdviceBy.MODERATOR)])
 @pytest.mark.parametrize(("ruling", "opted_in"), list(product((None, *Ruling), (None, True, False))))
-def test_a_no_of_the_person_stands_above_the_ruling(ruling: Ruling | None, opted_in: bool | None) -> None:
+def test_a_no_of_the_person_stands_above_the_ruling_and_both_above_the_policy(
+    ruling: Ruling | None, opted_in: bool | None, policy: Policy
+) -> None:
     case = replace(posted(), ruling=ruling)
     warning = AdviseTarget(case.id, "home", SAM, Kind.THREAT, "en-GB", crisis=False)
-    ruled_out = Outcome.WITHDRAWN if ruling is Ruling.NOT_SEXTORTION else None
+    allowed = None if policy is HELPERS else Outcome.KEPT
+    ruled_out = Outcome.WITHDRAWN if ruling is Ruling.NOT_SEXTORTION else allowed
     expected = Outcome.DECLINED if opted_in is False else ruled_out
-    assert withheld(case, warning, Recipient(opted_in=opted_in)) is expected
+    assert withheld(case, warning, Recipient(opted_in=opted_in), policy) is expected
     to_moderators: tuple[Effect, ...] = (
         AlertModerators(view(case)),
         UpdateAlert(view(case), "post-1"),
         PageModerators(case.id, "home", "helpers", "post-1"),
     )
-    assert [withheld(case, effect, Recipient(opted_in=opted_in)) for effect in to_moderators] == [None] * 3
+    assert [withheld(case, effect, Recipient(opted_in=opted_in), policy) for effect in to_moderators] == [None] * 3
 
 
 # Whom an alert calls.
@@ -242,29 +286,79 @@ def test_a_grave_alert_calls_the_role_itself(level: Level, crisis: bool, calls: 
     assert (case.paged, pages(effects)) == (calls, [])
 
 
-def page_of(case: Case) -> PageModerators:
-    return PageModerators(case.id, "home", "helpers", "post-1")
+def page_of(
+    case: Case, why: Literal["grave", "another", "crisis"] = "grave", role: str | None = "helpers"
+) -> PageModerators:
+    return PageModerators(case.id, "home", role, "post-1", why)
 
 
-@pytest.mark.parametrize("crisis", [True, False])
-def test_an_alert_that_becomes_grave_calls_the_role_once(crisis: bool) -> None:
+def test_an_alert_that_becomes_grave_calls_the_role_once() -> None:
     case = posted(Level.ALERT)
     assert not case.paged
-    case, effects = decided(case, found(Level.ALERT if crisis else Level.ADVISE, hours=1, crisis=crisis))
+    case, effects = decided(case, found(hours=1))
     assert pages(effects) == [page_of(case)]
     assert effects[0] == UpdateAlert(view(case), "post-1")
-    assert view(case).page == "helpers"
+    assert (view(case).page, case.paged) == ("helpers", True)
     assert after(case, page_of(case), Delivery(Outcome.DELIVERED)) == (case, ())
-    case, effects = decided(case, found(hours=2, crisis=True))
+    case, effects = decided(case, replace(found(hours=2), evidence=(Evidence(Marker.PRESSURE, "m2", 0.9, "words"),)))
+    assert isinstance(effects[0], UpdateAlert)
+    assert pages(effects) == pages(rule(case, Ruling.CONFIRMED)[1]) == []
+
+
+def test_somebody_else_who_is_aimed_at_is_told_and_the_role_called_only_where_it_was_not() -> None:
+    case, effects = decided(posted(), found(hours=1, target=BEN))
+    assert pages(effects) == [page_of(case, "another", None)]
+    assert pages(decided(case, found(hours=2, target=BEN))[1]) == []
+    grave, effects = decided(posted(Level.ALERT), found(hours=1, target=BEN))
+    assert pages(effects) == [page_of(case, "another")]
+    assert grave.paged
+    not_grave, effects = decided(posted(Level.ALERT), found(Level.ALERT, hours=1, target=BEN))
+    assert pages(effects) == [page_of(case, "another", None)]
+    assert not not_grave.paged
+    named, effects = decided(
+        replace(posted(Level.ALERT), targets=()), replace(found(Level.ALERT, hours=1, target=BEN), evidence=())
+    )
     assert isinstance(effects[0], UpdateAlert)
     assert pages(effects) == []
-    assert pages(despair(case, SAM, NOBODY_YET)[1]) == pages(rule(case, Ruling.CONFIRMED)[1]) == []
+    assert [target.account for target in named.targets] == [BEN]
 
 
-def test_despair_calls_the_role() -> None:
-    case, effects = despair(posted(Level.ALERT), SAM, NOBODY_YET)
-    assert pages(effects) == [page_of(case)]
+@pytest.mark.parametrize("level", [Level.ALERT, Level.ADVISE])
+@pytest.mark.parametrize("how", ["seen", "folded"])
+def test_despair_calls_the_role_once_more_even_where_it_was_called(level: Level, how: str) -> None:
+    before = posted(level)
+    assert before.paged is (level is Level.ADVISE)
+    case, effects = (
+        despair(before, SAM, NOBODY_YET) if how == "folded" else decided(before, found(level, hours=1, crisis=True))
+    )
+    assert pages(effects) == [page_of(case, "crisis")]
     assert case.paged
+    case, effects = decided(case, found(hours=2, crisis=True, target=BEN))
+    assert pages(effects) == [page_of(case, "another", None)]
+    assert pages(despair(case, BEN, NOBODY_YET)[1]) == []
+
+
+def test_despair_and_somebody_else_at_once_are_one_word() -> None:
+    case, effects = decided(posted(), found(hours=1, target=BEN, crisis=True))
+    assert pages(effects) == [page_of(case, "crisis")]
+
+
+@pytest.mark.parametrize(
+    ("later", "why", "role"),
+    [
+        (found(hours=1, target=BEN), "another", None),
+        (found(hours=1, crisis=True), "crisis", "helpers"),
+        (found(Level.NOTICE, hours=1), None, None),
+    ],
+)
+def test_what_comes_while_the_alert_is_on_its_way_is_told_after_it(
+    later: Assessment, why: Literal["another", "crisis"] | None, role: str | None
+) -> None:
+    case, (alert, *_) = decided(None, found())
+    case, effects = decided(case, later)
+    assert pages(effects) == []
+    case, effects = after(case, alert, POSTED)
+    assert pages(effects) == ([page_of(case, why, role)] if why else [])
 
 
 def test_what_becomes_grave_while_the_alert_is_on_its_way_calls_the_role_after_it() -> None:
@@ -273,7 +367,8 @@ def test_what_becomes_grave_while_the_alert_is_on_its_way_calls_the_role_after_i
     assert pages(effects) == []
     case, effects = after(case, alert, POSTED)
     assert effects == (UpdateAlert(view(case), "post-1"), page_of(case))
-    assert pages(decided(case, found(hours=2, crisis=True))[1]) == []
+    assert case.paged
+    assert pages(decided(case, found(hours=2))[1]) == []
 
 
 def test_a_grave_alert_that_failed_calls_the_role_when_it_is_posted_anew() -> None:
@@ -300,10 +395,14 @@ def test_an_alert_that_is_posted_anew_because_somebody_deleted_it_calls_nobody_a
     assert (case.paged, pages(effects)) == (True, [])
 
 
-def test_without_a_role_nobody_is_called() -> None:
+def test_without_a_role_nobody_is_called_and_moderators_get_a_word() -> None:
     case = posted(Level.ALERT, Policy())
-    case, effects = decided(case, found(hours=1, crisis=True), Policy())
+    case, effects = decided(case, found(hours=1), Policy())
     assert (view(case).page, pages(effects), case.paged) == (None, [], False)
+    for seen, why in ((found(hours=2, target=BEN), "another"), (found(hours=3, crisis=True), "crisis")):
+        case, effects = decided(case, seen, Policy())
+        assert [(page.role, page.why) for page in pages(effects)] == [(None, why)]
+        assert not case.paged
 
 
 def test_each_case_calls_the_role() -> None:

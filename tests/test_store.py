@@ -286,6 +286,28 @@ def test_what_is_postponed_lets_others_pass(store: Store) -> None:
     assert take(store, 60.0).effect == AlertModerators(view(case))
 
 
+def test_what_waits_in_a_space_can_be_hastened(store: Store) -> None:
+    here, done, there = (
+        case_about(KAYLA, "here"),
+        case_about(KAYLA, "done"),
+        case_about(KAYLA, "there", space="work"),
+    )
+    for case in (here, done, there):
+        store.record(case, [warning(case)], 1.0)
+        row = take(store)
+        if case is done:
+            store.settle(row, DONE, 2.0)
+        else:
+            store.postpone(row, 1000.0, undone=True)
+    store.record(here, [AlertModerators(view(here))], 1.0)
+    store.hasten("home", 50.0)
+    assert store.next_due("console") == 1.0  # what was due stays so
+    assert taken(store, 49.0) == [AlertModerators(view(here))]
+    assert store.next_due("console") == 50.0
+    assert taken(store, 50.0) == [warning(here)]
+    assert store.next_due("console") == 1000.0
+
+
 def test_busy_cases_are_passed_over(store: Store) -> None:
     first, second, third = (case_about(KAYLA, id) for id in ("c1", "c2", "c3"))
     for at, case in enumerate((first, second, third), start=1):
@@ -385,6 +407,17 @@ def test_only_private_warnings_that_arrived_are_counted_from_a_time_on(store: St
     assert [store.warnings_since("console", since) for since in (0.0, 10.0, 10.1, 20.0, 20.1)] == [2, 2, 1, 1, 0]
     assert store.warnings_since("elsewhere", 0.0) == 1
     assert store.warnings_since("nowhere", 0.0) == 0
+
+
+def test_the_warnings_because_of_one_space_are_counted_by_themselves(store: Store) -> None:
+    for number, space in enumerate(("home", "work", "home")):
+        case = case_about(KAYLA, f"c{number}", space=space)
+        store.record(case, [warning(case)], 1.0)
+        store.settle(take(store), DONE, 10.0 + number)
+    counts = {space: store.warnings_since("console", 0.0, space) for space in ("home", "work", "elsewhere", None)}
+    assert counts == {"home": 2, "work": 1, "elsewhere": 0, None: 3}
+    assert store.warnings_since("console", 11.0, "home") == 1
+    assert store.warnings_since("elsewhere", 0.0, "home") == 0
 
 
 # Wholly or not at all.
@@ -586,6 +619,32 @@ def test_who_asks_for_it_themselves_loses_what_they_told_and_not_what_they_threa
     assert store.case_of("threat") is None
 
 
+def test_who_asks_for_it_themselves_leaves_the_words_where_others_are_aimed_at(store: Store) -> None:
+    alone, two = case_about(KAYLA, "alone", SAM), case_about(KAYLA, "two", SAM, BEN)
+    for case in (alone, two):
+        store.record(case, [], 1.0)
+    assert store.forget(SAM, 2.0, own=True) == 2
+    assert store.case_of("alone") == replace(alone, targets=(), evidence=())
+    assert store.case_of("two") == replace(two, targets=(Target(BEN, Advice.PENDING),))
+    assert store.forget(BEN, 2.0, own=True) == 1
+    assert store.case_of("two") == replace(two, targets=(), evidence=())
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_who_is_forgotten_is_not_said_to_despair_either(store: Store, own: bool) -> None:
+    seen = replace(case_about(KAYLA, "seen", SAM, BEN), despairing=SAM)
+    untargeted = replace(case_about(KAYLA, "untargeted", BEN), despairing=SAM)
+    others = replace(case_about(KAYLA, "others", SAM, BEN), despairing=BEN)
+    for case in (seen, untargeted, others):
+        store.record(case, [], 1.0)
+    assert store.forget(SAM, 2.0, own=own) == 3
+    held = [store.case_of(id) for id in ("seen", "untargeted", "others")]
+    assert [(case.crisis, case.despairing) for case in held if case] == [(True, None), (True, None), (True, BEN)]
+    edits = [effect for effect in taken(store) if isinstance(effect, UpdateAlert)]
+    assert len(edits) == 3
+    assert not any(SAM in (edit.alert.despairing, *(t.account for t in edit.alert.targets)) for edit in edits)
+
+
 def test_a_warning_that_is_settled_after_its_target_was_forgotten_leaves_no_trace(store: Store, file: Path) -> None:
     case = case_about()
     store.record(case, [warning(case)], 1.0)
@@ -641,6 +700,17 @@ def test_when_people_were_warned_is_erased_with_age_and_what_they_chose_is_not(s
     ]
     store.close()
     assert b"undecided" not in bytes_of(file.parent)
+
+
+def test_when_people_were_warned_is_erased_with_age_although_their_cases_stay(store: Store) -> None:
+    for id, hours, person in (("a", 4.9, SAM), ("b", 5, BEN)):
+        case = case_about(KAYLA, id, person, hours=hours)
+        store.record(case, [warning(case, person)], 1.0)
+    store.choose(SAM, opted_in=True)
+    store.forget_warnings((NOON + timedelta(hours=5)).astimezone(timezone(timedelta(hours=-11))))
+    assert store.recipient(SAM) == Recipient(opted_in=True)
+    assert store.recipient(BEN) == Recipient(advised_at=NOON + timedelta(hours=5))
+    assert len(store.latest_cases("home", 9)) == 2
 
 
 # A file of the first version.

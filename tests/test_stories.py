@@ -26,6 +26,7 @@ from bot.story import (
     ExpectedAdvice,
     ExpectedAlert,
     ExpectedCase,
+    ExpectedPage,
     ExpectedUpdate,
     Story,
     load_story,
@@ -59,8 +60,8 @@ class Seen:
                 return f"{self.turn}: alert {told(alert)}"
             case UpdateAlert(alert=alert):
                 return f"{self.turn}: update {told(alert)}"
-            case PageModerators(role=role):
-                return f"{self.turn}: page {role}"
+            case PageModerators(role=role, why=why):
+                return f"{self.turn}: page {role} ({why})"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Witness:
     """The console, with a note of what it is given at which turn."""
 
     name = NAME
+    remembers = 0.0
 
     def __init__(self, console: ConsolePlatform) -> None:
         self._console = console
@@ -154,6 +156,8 @@ def meets(wanted: Expected, seen: Seen) -> bool:
     match wanted, seen.effect:
         case (ExpectedAdvice(), AdviseTarget(target=to, kind=kind, crisis=crisis)):
             return (to.id, kind) == (wanted.to, wanted.kind) and wanted.crisis in (None, crisis)
+        case (ExpectedPage(), PageModerators(role=role, why=why)):
+            return wanted.role == role and wanted.why in (None, why)
         case (ExpectedUpdate(), UpdateAlert(alert=alert)):
             return shows(wanted, alert)
         case (ExpectedAlert(), AlertModerators(alert=alert)):
@@ -201,7 +205,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return play(read_story(file), tmp_path_factory.mktemp(file.stem), one_time_seal(), classifier)
 
 
-def test_a_story_causes_its_alerts_and_warnings_and_no_others(played: Played) -> None:
+def test_a_story_causes_its_alerts_warnings_and_pages_and_no_others(played: Played) -> None:
     wanted = [one for one in played.story.expect if not isinstance(one, ExpectedUpdate)]
     seen = [one for one in played.seen if not isinstance(one.effect, UpdateAlert)]
     assert len(wanted) == len(seen), str(played)

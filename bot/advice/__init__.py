@@ -59,7 +59,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
     lines: tuple[str, ...]
     id: str = ""
     button: str | None = None
-    when: Literal["threat", "disclosure", "crisis"] | None = None
+    when: Literal["threat", "disclosure", "crisis", "community", "private"] | None = None
 
     @property
     def body(self) -> str:
@@ -124,6 +124,7 @@ class Says(Struct, frozen=True, forbid_unknown_fields=True):
     deleted: str
     reported: str
     report_too_many: str
+    report_moderator: str
     report_not_set_up: str
     failed: str
 
@@ -149,9 +150,12 @@ class Book(Struct, frozen=True, forbid_unknown_fields=True):
     alert: OnAlert
 
 
-def warning(locale: str, *, kind: Kind, crisis: bool) -> Page:
-    """Return the private message to the person aimed at; in a crisis the self-harm lines come first."""
-    return _on_occasion(_book(locale).warning, kind, crisis=crisis)
+def warning(locale: str, *, kind: Kind, crisis: bool, private: bool = False) -> Page:
+    """Return the private message to the person aimed at; in a crisis the self-harm lines come first.
+
+    `private` when it is about a private chat of theirs, which nobody else reads.
+    """
+    return _on_occasion(_book(locale).warning, kind, "private" if private else "community", crisis=crisis)
 
 
 def guidance(locale: str, *, kind: Kind, crisis: bool) -> Page:
@@ -198,7 +202,10 @@ def checked(locale: str, finding: Finding, evidence: Sequence[Evidence], *, cris
     if evidence and finding in (Finding.BLACKMAIL, Finding.SIGNS):
         why = book.says.because.format(done=_done(locale, evidence))
         first = replace(first, lines=(*first.lines, why))
-    return replace(page, sections=(*((book.check.crisis,) if crisis else ()), first, *rest))
+    if not crisis:
+        return replace(page, sections=(first, *rest))
+    title = book.check.crisis.heading if finding is Finding.NOTHING else page.title
+    return replace(page, title=title, sections=(book.check.crisis, first, *rest))
 
 
 def says(locale: str) -> Says:
@@ -252,8 +259,8 @@ def parse(raw: bytes, name: str) -> Book:
     return replace(book, **pages, check=check, says=says)
 
 
-def _on_occasion(page: Page, kind: Kind, *, crisis: bool) -> Page:
-    shown = (None, kind, "crisis") if crisis else (None, kind)
+def _on_occasion(page: Page, kind: Kind, *others: str, crisis: bool) -> Page:
+    shown = (None, kind, *others, "crisis") if crisis else (None, kind, *others)
     return replace(page, sections=tuple(section for section in page.sections if section.when in shown))
 
 

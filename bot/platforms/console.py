@@ -36,6 +36,7 @@ from bot.effects import (
 from bot.outbox import to_its_end
 from bot.parts import Parts
 from bot.people import TooManyReportsError
+from bot.platforms import sheet
 from classifiers.assessment import Evidence, Kind
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
@@ -203,10 +204,9 @@ class ConsolePlatform:
                 title = f"to the moderators  ·  case {alert.case}, the same alert, edited"
                 self._show(render(alert, guidance=alert.crisis), title, "yellow")
                 return Delivery(Outcome.DELIVERED, reference=effect.reference)
-            case PageModerators(case=case, role=role):
-                self._show(
-                    Text(f"{visible(role)}: please look at this case now"), f"to the moderators  ·  case {case}", "red"
-                )
+            case PageModerators(case=case, role=role, why=why):
+                called = f"{visible(role)}: " if role else ""
+                self._show(Text(called + sheet.call(why)), f"to the moderators  ·  case {case}", "red")
                 return Delivery(Outcome.DELIVERED)
             case _:
                 assert_never(effect)

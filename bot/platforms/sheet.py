@@ -8,12 +8,19 @@ from datetime import datetime
 from typing import Protocol
 
 from bot import advice
-from bot.effects import Act, Advice, Alert, Ruling
+from bot.effects import Act, Alert, Ruling
+from bot.rulings import SENDABLE
 from classifiers.assessment import Evidence, Kind, Level
 from classifiers.conversation import Account
 
-SENDABLE = (Advice.WAITING, Advice.UNSURE, Advice.FAILED, Advice.UNKNOWN, Advice.RECENT)
-_SURE = {Level.ADVISE: "Haven is sure", Level.ALERT: "Haven is fairly sure"}
+_SURE = {Level.ADVISE: "Haven is quite sure, and can be wrong", Level.ALERT: "Haven is fairly sure, and can be wrong"}
+_MOST_SURE = 0.99
+_CALLS = {
+    "grave": "This cannot wait any more: please look now",
+    "another": "The same sender aims at somebody else, too: please look now",
+    "crisis": "Somebody shows despair: please look now",
+}
+_TARGETS = 8
 _LINES, _SPACE = 8, 2600
 _REPORT_SPACE = 5100  # a report of the greatest length, each character of which may take five
 
@@ -59,6 +66,8 @@ def is_grave(alert: Alert) -> bool:
 
 def title(alert: Alert) -> str:
     """Return in one line what it is about."""
+    if alert.ruling is Ruling.NOT_SEXTORTION:
+        return "Ruled not to be sextortion"
     if alert.reported:
         return "A member asks the moderators for help"
     if alert.kind is Kind.DISCLOSURE:
@@ -68,7 +77,10 @@ def title(alert: Alert) -> str:
 
 def seen(alert: Alert, markup: Markup) -> list[str]:
     """Return what was seen and why, with a line for each message that showed something, in their order."""
-    lines = [markup.bold("Signs of despair: act now.")] if alert.crisis else []
+    lines = []
+    if alert.crisis:
+        who = f" by {markup.person(alert.despairing)}" if alert.despairing else ""
+        lines.append(f"{markup.bold('Signs of despair: act now')}{who}.")
     if alert.evidence and not alert.reported:
         lines.append(advice.because(alert.locale, alert.evidence))
     by_message: dict[str, list[Evidence]] = {}
@@ -93,7 +105,11 @@ def people(alert: Alert, markup: Markup) -> list[tuple[str, str]]:
     if alert.accused:
         found.append(("Reported", f"{markup.person(alert.accused)} ({alert.accused.id})"))
     said = advice.on_alert(alert.locale).advice
-    targets = [f"{markup.person(target.account)}: {said[target.advice]}" for target in alert.targets]
+    targets = [f"{markup.person(target.account)}: {said[target.advice]}" for target in alert.targets[:_TARGETS]]
+    if len(alert.targets) > _TARGETS:
+        targets.append(f"and {len(alert.targets) - _TARGETS} more")
+    if not targets and not alert.sender:
+        targets = ["They asked Haven to forget them."]
     if not targets:
         guess = f", perhaps {markup.person(alert.likely)}" if alert.likely else ""
         targets = [f"Nobody was written to, because nobody is clearly aimed at{guess}."]
@@ -107,8 +123,15 @@ def done(alert: Alert) -> str:
     return ", ".join([*ruled, *(said[act] for act in alert.acts)])
 
 
+def call(why: str) -> str:
+    """Return what is said under an alert whose edit alone might not be noticed."""
+    return _CALLS[why]
+
+
 def to_do(alert: Alert) -> tuple[str, str]:
-    """Return what moderators should do now, as a heading and what stands under it."""
+    """Return what moderators should do now, as a heading and what stands under it; empty once it was ruled out."""
+    if alert.ruling is Ruling.NOT_SEXTORTION:
+        return "", ""
     page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
     lines = [line for section in page.sections if section.id in ("crisis", "do", "avoid") for line in section.lines]
     return page.title, "\n".join(lines)
@@ -136,7 +159,7 @@ def _line(alert: Alert, evidence: Sequence[Evidence], markup: Markup) -> str:
     words = markup.hidden(first.excerpt, _joined(span for one in evidence for span in one.carried))
     if not first.message_id:
         return words
-    shows = ", ".join(f"{one.marker.replace('_', ' ')} {one.probability:.0%}" for one in evidence)
+    shows = ", ".join(f"{one.marker.replace('_', ' ')} {min(one.probability, _MOST_SURE):.0%}" for one in evidence)
     when = f"{markup.moment(first.at)} " if first.at else ""
     link = markup.link("message", alert.space, first.channel or alert.channel, first.message_id)
     return f"{when}{link}, {shows}: {words}"

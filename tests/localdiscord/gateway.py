@@ -124,7 +124,7 @@ class Gateway:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one websocket."""
         await self.open.wait()
-        if self.stopped:
+        if self.stopped or request.transport is None:  # or who asked did not wait
             return web.Response(status=503)
         socket = web.WebSocketResponse(max_msg_size=0, timeout=2)
         await socket.prepare(request)

@@ -93,11 +93,19 @@ class Guild:
         for role in [role for role in member.roles if role.managed]:
             del self.roles[role.id]
 
+    def fall(self) -> None:
+        """Let the guild be out of order (GUILD_DELETE, as when the bot is removed, but unavailable)."""
+        self.tell("GUILD_DELETE", {"id": self.id, "unavailable": True})
+
+    def rise(self) -> None:
+        """Let the guild be there again."""
+        self.world.emit("GUILD_CREATE", Intent.GUILDS, self, lambda session: self.payload(session.intents))
+
     def add_bot(self, permissions: int, position: int = 50) -> None:
         """Invite the bot with a role of its own."""
         role = self.role(self.world.bot.name, permissions, position, managed=True)
         self.members[self.world.bot.id] = Member(self.world.bot, self, [role], None, datetime.now(UTC))
-        self.world.emit("GUILD_CREATE", Intent.GUILDS, self, lambda session: self.payload(session.intents))
+        self.rise()
 
     def channel(
         self,

@@ -115,6 +115,7 @@ class Message:
     snapshot: JSON | None = None
     webhook_id: str | None = None
     interaction: JSON | None = None
+    poll: JSON | None = None
     nonce: str | int | None = None
     edited: datetime | None = None
     deleted: bool = False
@@ -208,6 +209,8 @@ class Message:
             made["application_id"] = self.webhook_id
         if self.interaction:
             made["interaction_metadata"] = self.interaction
+        if self.poll and shown:
+            made["poll"] = self.poll
         if self.nonce is not None:
             made["nonce"] = self.nonce
         if self.snapshot:
@@ -277,6 +280,13 @@ def snapshot_of(text: str, of: Message | None, channel: Channel) -> JSON:
     copy: JSON = {"type": 0, "content": text, "timestamp": stamp(moment), "edited_timestamp": None, "flags": 0}
     copy |= {key: [] for key in ("mentions", "mention_roles", "attachments", "embeds", "components")}
     return {"reference": reference, "message": copy}
+
+
+def poll_of(question: str, answers: Iterable[str], end: datetime) -> JSON:
+    """Return a poll that nobody has answered yet."""
+    options = [{"answer_id": number, "poll_media": {"text": text}} for number, text in enumerate(answers, 1)]
+    made: JSON = {"question": {"text": question}, "answers": options, "expiry": stamp(end), "layout_type": 1}
+    return made | {"allow_multiselect": False, "results": {"is_finalized": False, "answer_counts": []}}
 
 
 def bulk_delete(channel: Channel, ids: Iterable[str]) -> None:

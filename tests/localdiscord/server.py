@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from aiohttp import web
@@ -18,7 +18,7 @@ from localdiscord.guild import Guild, new_guild
 from localdiscord.guilds import Guilds
 from localdiscord.interactions import Answer, Interactions
 from localdiscord.invoking import Invoking
-from localdiscord.messages import SNAPSHOT, File, Message, snapshot_of
+from localdiscord.messages import SNAPSHOT, File, Message, poll_of, snapshot_of
 from localdiscord.permissions import BOT, Intent, Permission
 from localdiscord.portal import Portal
 from localdiscord.rest import PREFIX, Failure, Request, Rest
@@ -212,18 +212,22 @@ class LocalDiscord(Acting):
         of: Message | None = None,
         at: datetime | None = None,
         ping: bool = True,
+        poll: Sequence[str] = (),
+        begins: bool = False,
     ) -> Message:
         """Write a message as somebody; `of` is the message that a snapshot forwards, `at` a time in the past.
 
-        Without `ping` a reply does not mention whom it answers.
+        Without `ping` a reply does not mention whom it answers. `poll` is a question and its answers; what `begins` a
+        forum post has the id of its thread.
         """
         world = self.world
         if channel.guild and not webhook:
             member = channel.guild.members.get(author.id)
             assert member or type, f"{author.name} is not in {channel.guild.name}"
             assert not member or not member.is_timed_out(), f"{author.name} is in a time-out"
-        message = Message(world.new_id(at), channel, author, content, at or world.now(), type)
+        message = Message(channel.id if begins else world.new_id(at), channel, author, content, at or world.now(), type)
         message.webhook_id = author.id if webhook else None
+        message.poll = poll_of(poll[0], poll[1:], world.now() + timedelta(days=1)) if poll else None
         if snapshot is not None:
             message.snapshot, message.flags = snapshot_of(snapshot, of, channel), SNAPSHOT
         elif reply_to:

@@ -25,7 +25,8 @@ def embed(alert: Alert) -> discord.Embed:
     if done := sheet.done(alert):
         fields.append(("What moderators did", done))
     for name, value in (*fields, sheet.to_do(alert)):
-        shown.add_field(name=name, value=value[:_FIELD], inline=False)
+        if value:
+            shown.add_field(name=name, value=value[:_FIELD], inline=False)
     return shown.set_footer(text=f"case {alert.case}")
 
 

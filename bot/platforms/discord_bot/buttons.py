@@ -10,6 +10,7 @@ import discord
 from bot.moderation import RefusedError
 from bot.platforms.discord_bot import answers, case_buttons, people, setup
 from bot.platforms.discord_bot.answers import Interaction
+from bot.platforms.discord_bot.forms import FORM
 from bot.platforms.discord_bot.markup import BUTTON
 
 
@@ -19,6 +20,17 @@ async def _unknown(_interaction: Interaction, _of: str) -> None:
 
 _HANDLERS = people.BUTTONS | case_buttons.BUTTONS | setup.BUTTONS
 _List = discord.ui.Select[Any] | discord.ui.RoleSelect[Any] | discord.ui.ChannelSelect[Any]
+
+
+_FORMS = {"note": case_buttons.keep_note, "days": setup.keep_days}
+
+
+async def submitted(interaction: Interaction) -> None:
+    """Take what was written into a form of Haven's."""
+    data: dict[str, Any] = dict(interaction.data or {})
+    found = FORM.fullmatch(str(data.get("custom_id")))
+    handler = _FORMS.get(found["act"], _unknown) if found else _unknown
+    await answers.attempt(interaction, handler(interaction, (found and found["of"]) or ""))
 
 
 class HavenButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"haven:.*"):

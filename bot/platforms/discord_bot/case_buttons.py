@@ -15,17 +15,16 @@ from bot import advice
 from bot.case import Case, view
 from bot.effects import Act, Advice, Ruling, Target
 from bot.moderation import NOTE_LENGTH, NothingToSendError, RefusedError
-from bot.platforms import sheet
-from bot.platforms.discord_bot import answers
+from bot.platforms.discord_bot import answers, forms
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.markup import person
 from bot.platforms.discord_bot.pages import Press
 from bot.platforms.discord_bot.reading import account
+from bot.rulings import SENDABLE
 from classifiers.conversation import Account
 
 WHOM = re.compile(r"haven_whom:(?P<case>[0-9a-f]{10})")
 TIME_OUT = timedelta(hours=24)
-_NOTE_SECONDS = 3600.0  # for writing a note
 _NOTHING_TO_SEND = "there is nobody to write to: the advice was sent, cannot be sent, or they are the one who threatens"
 _NAMES = {
     "moderate_members": "Time out members",
@@ -69,7 +68,7 @@ async def _advise(interaction: Interaction, case_id: str) -> None:
     await answers.begin(interaction)
     presser(interaction)
     case = await _case(interaction, case_id)
-    waiting = [target.account for target in case.targets if target.advice in sheet.SENDABLE]
+    waiting = [target.account for target in case.targets if target.advice in SENDABLE]
     if waiting:
         await _send_advice(interaction, case_id, waiting)
         return
@@ -112,34 +111,20 @@ async def _send_advice(interaction: Interaction, case_id: str, targets: list[Acc
     await answers.answer(interaction, said)
 
 
-class _NoteForm(discord.ui.Modal, title="A note for this case"):
-    text: discord.ui.Label[Any] = discord.ui.Label(
-        text="Note",
-        description="Moderators see it with /case. It is encrypted and erased with the case.",
-        component=discord.ui.TextInput(style=discord.TextStyle.paragraph, max_length=NOTE_LENGTH),
-    )
-
-    def __init__(self, case: str, asked: int) -> None:
-        super().__init__(custom_id=f"haven_note:{case}:{asked}", timeout=_NOTE_SECONDS)
-        self._case = case
-
-    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Keep the note, or say why not."""
-        await answers.attempt(interaction, self._keep(interaction))
-
-    async def _keep(self, interaction: Interaction) -> None:
-        await answers.begin(interaction)
-        moderator = presser(interaction)
-        written = self.text.component
-        note = written.value if isinstance(written, discord.ui.TextInput) else ""
-        await _done(interaction, self._case, Act.NOTED, account(moderator), note)
-        await answers.answer(interaction, "Kept. /case shows it.")
-
-
 async def _note(interaction: Interaction, case: str) -> None:
     presser(interaction)
     await _case(interaction, case)
-    await interaction.response.send_modal(_NoteForm(case, interaction.id))
+    field: discord.ui.TextInput[Any] = discord.ui.TextInput(style=discord.TextStyle.paragraph, max_length=NOTE_LENGTH)
+    described = "Moderators see it with /case. It is encrypted and erased with the case."
+    await forms.ask(interaction, "note", case, "A note for this case", "Note", described, field)
+
+
+async def keep_note(interaction: Interaction, case: str) -> None:
+    """Keep the note that was written into the form."""
+    await answers.begin(interaction)
+    moderator = presser(interaction)
+    await _done(interaction, case, Act.NOTED, account(moderator), forms.written(interaction))
+    await answers.answer(interaction, "Kept. /case shows it.")
 
 
 async def _time_out(interaction: Interaction, case_id: str) -> None:

@@ -18,10 +18,21 @@ def alert_channel(guild: discord.Guild | None, id: str | None) -> discord.TextCh
         return "Haven is not in this server"
     if id is None:
         return "no alert channel is set (/setup)"
-    channel = guild.get_channel(int(id)) if id.isascii() and id.isdigit() else None
-    if not isinstance(channel, discord.TextChannel):
+    channel = _channel(guild, id)
+    if channel is None:
         return "the alert channel is gone, or Haven cannot see it (/setup)"
     return trouble(channel) or channel
+
+
+def reads_alerts(guild: discord.Guild | None, id: str | None, member: object) -> bool:
+    """Return whether somebody can read the alert channel, even where alerts have to wait now."""
+    channel = _channel(guild, id) if guild and id else None
+    return channel is not None and isinstance(member, discord.Member) and channel.permissions_for(member).view_channel
+
+
+def _channel(guild: discord.Guild, id: str) -> discord.TextChannel | None:
+    channel = guild.get_channel(int(id)) if id.isascii() and id.isdigit() else None
+    return channel if isinstance(channel, discord.TextChannel) else None
 
 
 def trouble(channel: discord.TextChannel) -> str | None:

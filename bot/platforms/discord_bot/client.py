@@ -18,7 +18,7 @@ from discord.http import Route
 from bot.config import TOKEN_VARIABLES, DiscordSettings
 from bot.parts import Parts
 from bot.platforms.discord_bot import answers, moderators, people
-from bot.platforms.discord_bot.buttons import HavenButton, HavenSelect, HavenSetting
+from bot.platforms.discord_bot.buttons import HavenButton, HavenSelect, HavenSetting, submitted
 from bot.platforms.discord_bot.channels import WANTED
 from bot.platforms.discord_bot.doctor import INTENT_OFF
 from bot.platforms.discord_bot.reading import NAME, to_message
@@ -30,6 +30,7 @@ _SEEN_EVERY = 600.0
 _SERVERS_SECONDS = 2.0  # without news of another server, until all are known
 _COMMANDS_SECONDS = 10.0  # until messages are read although the commands could not be published yet
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
+_AGAIN_SECONDS = 0.1
 _LONGEST_LIMIT = 30.0  # what Discord asks to wait for longer than that is left to those who asked
 REFUSED = (
     f"discord: the token was refused: put the bot's token into {TOKEN_VARIABLES[NAME]} (Developer Portal, Bot,"
@@ -58,6 +59,7 @@ class HavenClient(commands.AutoShardedBot):
         self.parts = parts
         self.settings = settings
         self._seen: dict[str, float] = {}
+        self._leaving = False
         if settings.api_url:
             Route.BASE = settings.api_url
         if settings.gateway_url:
@@ -74,7 +76,7 @@ class HavenClient(commands.AutoShardedBot):
             publishing = asyncio.create_task(self._insist("publish the commands", self.tree.sync))
             try:
                 await asyncio.wait((publishing,), timeout=_COMMANDS_SECONDS)
-                await self.connect()
+                await self._stay_connected()
             finally:
                 publishing.cancel()
         except discord.LoginFailure:
@@ -83,6 +85,20 @@ class HavenClient(commands.AutoShardedBot):
             raise InputError(f"discord: {INTENT_OFF}") from None
         except discord.ConnectionClosed as closed:
             raise InputError(REFUSED if closed.code == 4004 else f"discord: closed with code {closed.code}") from None
+
+    async def _stay_connected(self) -> None:
+        """Be connected until cancelled, and leave the gateway: nothing is taken in then, but requests can be made."""
+        connecting = asyncio.create_task(self.connect())
+        try:
+            await asyncio.wait((connecting,))
+        finally:
+            while not connecting.done():  # the library swallows a cancellation while it reconnects
+                connecting.cancel()
+                await asyncio.wait((connecting,), timeout=_AGAIN_SECONDS)
+            self._leaving = True
+            for shard in self.shards.values():
+                await shard.disconnect()
+        connecting.result()
 
     def locale_of(self, interaction: discord.Interaction) -> str:
         """Return the locale of the advice where somebody asks for it."""
@@ -106,7 +122,8 @@ class HavenClient(commands.AutoShardedBot):
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
         """Say that a connection broke; discord.py resumes it."""
-        log.warning("discord: shard %d lost its connection, resuming", shard_id)
+        if not self._leaving:
+            log.warning("discord: shard %d lost its connection, resuming", shard_id)
 
     async def on_shard_resumed(self, shard_id: int) -> None:
         """Say that nothing was missed."""
@@ -117,8 +134,15 @@ class HavenClient(commands.AutoShardedBot):
         log.info("discord: added to server %d; it is only observed until /setup names an alert channel", guild.id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """Say that a server is not read any more."""
-        log.info("discord: removed from server %d", guild.id)
+        """Forget a server that Haven was taken out of."""
+        await self.parts.inbox.caught_up()  # what was read of it before would be kept after
+        await asyncio.to_thread(self.parts.leave, str(guild.id))
+        log.info("discord: removed from server %d; what was kept of it is erased", guild.id)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take forms; the library hands everything else to commands and buttons itself."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await submitted(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
         """Read what a member writes; answer what is written to Haven in private."""

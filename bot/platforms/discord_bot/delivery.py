@@ -22,11 +22,13 @@ from bot.effects import (
     UpdateAlert,
 )
 from bot.parts import Parts
+from bot.platforms.console import visible
 from bot.platforms.discord_bot import alert as alerts
 from bot.platforms.discord_bot.channels import alert_channel
 from bot.platforms.discord_bot.client import HavenClient
 from bot.platforms.discord_bot.pages import buttons, embed_of, warning_presses
 from bot.platforms.discord_bot.reading import NAME
+from bot.platforms.sheet import call
 
 CANNOT_SEND, NO_MUTUAL_SERVER = 50007, 50278
 HOLDING_BACK = (40003, 20026)  # opening private chats too fast; flagged by the anti-spam system
@@ -37,8 +39,10 @@ _OUTCOMES = {
     NO_MUTUAL_SERVER: Outcome.UNREACHABLE,
     _UNKNOWN_USER: Outcome.UNREACHABLE,
 }
+_SHARE = 4  # of warnings_a_day, one server may use this part, so that none can silence the others
 _DAY = 24 * 3600.0
 _HELD_SECONDS = 600.0
+_OPENING_SECONDS = 35.0  # more than the client waits by itself
 _BUDGET_SECONDS = 3600.0
 _CHANNEL_SECONDS = 300.0
 
@@ -55,7 +59,7 @@ class DiscordPlatform:
         self._client: HavenClient | None = None
         self._made = asyncio.Event()
         self._held_until = 0.0
-        self._written: dict[str, float] = {}
+        self._written: dict[str, tuple[float, str]] = {}
 
     async def read(self, parts: Parts) -> None:
         """Connect and hand over what is written until cancelled; InputError for what only an administrator can mend."""
@@ -104,10 +108,19 @@ class DiscordPlatform:
             return Delivery(Outcome.HELD, detail="Discord holds private messages back", retry_after=left)
         now = client.parts.clock().timestamp()
         settled = await asyncio.to_thread(client.parts.store.warnings_since, NAME, now - _DAY)
-        self._written = {one: at for one, at in self._written.items() if at >= now - _DAY and one != key}
+        here = await asyncio.to_thread(client.parts.store.warnings_since, NAME, now - _DAY, effect.space)
+        self._written = {one: found for one, found in self._written.items() if found[0] >= now - _DAY and one != key}
+        under_way = sum(space == effect.space for _, space in self._written.values())
+        if max(here, under_way) >= max(1, self._settings.warnings_a_day // _SHARE):
+            return Delivery(
+                Outcome.HELD, detail="this server's share of warnings_a_day is used", retry_after=_BUDGET_SECONDS
+            )
         if max(settled, len(self._written)) >= self._settings.warnings_a_day:
             return Delivery(Outcome.HELD, detail="warnings_a_day is reached", retry_after=_BUDGET_SECONDS)
-        self._written[key] = now  # counts from here on, so that attempts under way at the same time see it
+        self._written[key] = (
+            now,
+            effect.space,
+        )  # from here on, so that others under way see it
         delivered = False
         try:
             delivery = await self._write(client, effect, key)
@@ -119,15 +132,20 @@ class DiscordPlatform:
 
     async def _write(self, client: HavenClient, effect: AdviseTarget, key: str) -> Delivery:
         page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis)
-        opened = False
+        channel = None
         try:
-            channel = await client.create_dm(discord.Object(int(effect.target.id)))
-            opened = True
+            async with asyncio.timeout(_OPENING_SECONDS):
+                channel = await client.create_dm(discord.Object(int(effect.target.id)))
             view = buttons(warning_presses(effect.locale, effect.case))
-            await channel.send(embed=embed_of(page), view=view, nonce=key)
+            embed = embed_of(page)
+            if guild := client.get_guild(int(effect.space)):
+                embed.set_footer(text=f"Haven in {visible(guild.name)}")
+            await channel.send(embed=embed, view=view, nonce=key)
+        except (aiohttp.ClientError, TimeoutError, discord.DiscordServerError) as error:
+            if channel is None:  # nothing was sent
+                return Delivery(Outcome.RETRY, detail=type(error).__name__)
+            raise
         except discord.HTTPException as error:
-            if error.status >= _SERVER_ERROR and not opened:
-                return Delivery(Outcome.RETRY, detail=f"HTTP {error.status}")
             if not error.code or error.status == _TOO_MANY_REQUESTS or error.status >= _SERVER_ERROR:
                 raise  # nothing that Discord says of this person
             if error.code in HOLDING_BACK:
@@ -176,7 +194,7 @@ class DiscordPlatform:
             return Delivery(Outcome.RETRY, detail=channel)
         page = _mention(effect.role)
         posted_in, _, message = effect.reference.partition("/")
-        text = f"{page} please look at case {effect.case} now"
+        text = " ".join(filter(None, [page, f"{call(effect.why)} (case {effect.case})"]))
         if posted_in == str(channel.id):
             text += f": {channel.get_partial_message(int(message)).jump_url}"
         try:

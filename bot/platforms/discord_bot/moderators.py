@@ -91,7 +91,8 @@ async def cases(interaction: Interaction, show: Literal["open", "recent"] = "ope
     """List the latest cases."""
     await answers.begin(interaction)
     space = str(presser(interaction).guild.id)
-    found = await asyncio.to_thread(interaction.client.parts.moderation.cases, space, open_only=show == "open")
+    actor, listed = account(interaction.user), interaction.client.parts.moderation.cases
+    found = await asyncio.to_thread(listed, space, open_only=show == "open", actor=actor)
     title = f"The latest {_MOST} of {len(found)} cases" if len(found) > _MOST else "Cases"
     lines = [_line(case) for case in found[:_MOST]] or ["There is none." if show == "recent" else "None is open."]
     await answers.answer(interaction, embed=discord.Embed(title=title, description="\n".join(lines)))
@@ -103,7 +104,7 @@ async def case(interaction: Interaction, id: _CaseId) -> None:
     """Show a case as its alert does, and then its history."""
     await answers.begin(interaction)
     space, moderation = str(presser(interaction).guild.id), interaction.client.parts.moderation
-    found = await asyncio.to_thread(moderation.case, space, id)
+    found = await asyncio.to_thread(moderation.case, space, id, account(interaction.user))
     history = await asyncio.to_thread(moderation.history, space, id)
     seen = view(found)
     shown = alert.embed(seen)
@@ -130,7 +131,7 @@ async def evidence(interaction: Interaction, id: _CaseId) -> None:
 
 def _take(parts: Parts, space: str, id: str, moderator: Account) -> bytes:
     """Return the sealed sheet of a case, once it is written down who takes it."""
-    found, history = parts.moderation.case(space, id), parts.moderation.history(space, id)
+    found, history = parts.moderation.case(space, id, moderator), parts.moderation.history(space, id)
     content = sealed(sheet(found, history, moderator, parts.clock(), _ORIGIN), parts.store.seal)
     parts.moderation.act(space, id, Act.TOOK_EVIDENCE, moderator, f"SHA-256 {sha256(content).hexdigest()}")
     return content

@@ -16,6 +16,7 @@ from bot.moderation import RefusedError
 from bot.people import NotSetUpError, TooManyReportsError, Verdict
 from bot.platforms.discord_bot import answers
 from bot.platforms.discord_bot.answers import Interaction
+from bot.platforms.discord_bot.channels import reads_alerts
 from bot.platforms.discord_bot.pages import Press, buttons, embed_of, help_presses
 from bot.platforms.discord_bot.reading import NAME, account, shown_words
 from classifiers.conversation import Account
@@ -115,6 +116,11 @@ async def report(
     client = interaction.client
     locale = client.locale_of(interaction)
     says = advice.says(locale)
+    page = embed_of(advice.front_page(locale))
+    channel = client.parts.policies.of(str(interaction.guild_id)).alert_channel
+    if reads_alerts(interaction.guild, channel, member):
+        await answers.answer(interaction, says.report_moderator, embed=page, presses=help_presses(locale))
+        return
     try:
         await asyncio.to_thread(
             client.parts.people.report,
@@ -131,7 +137,7 @@ async def report(
     except TooManyReportsError:
         said = says.report_too_many
     client.parts.outbox.wake()
-    await answers.answer(interaction, said, embed=embed_of(advice.front_page(locale)), presses=help_presses(locale))
+    await answers.answer(interaction, said, embed=page, presses=help_presses(locale))
 
 
 async def answer_direct_message(client: HavenClient, message: discord.Message) -> None:
@@ -140,7 +146,11 @@ async def answer_direct_message(client: HavenClient, message: discord.Message) -
     if message.author.bot or not written:
         return
     locale = client.parts.policies.of(NAME).locale
-    embed = await _checked(client, account(message.author), _readable(message), str(message.id), None, locale)
+    try:
+        embed = await _checked(client, account(message.author), _readable(message), str(message.id), None, locale)
+    except Exception as error:  # noqa: BLE001 (whoever asks is answered)
+        log.error("discord: a private check failed (%s)", type(error).__name__)
+        embed = discord.Embed(description=advice.says(locale).failed)
     try:
         await message.channel.send(embed=embed, view=buttons(help_presses(locale)))
     except discord.HTTPException as error:

@@ -57,8 +57,15 @@ def to_message(message: discord.Message) -> Message | None:
 
 
 def own_words(message: discord.Message) -> str:
-    """Return what the author wrote, without quotes and markup, with a word for each file."""
-    return _words(unquote(message.content)[0], message)
+    """Return what the author wrote, without quotes and markup, with a word for each file, a post's title and a poll."""
+    titles = [message.channel.name] if isinstance(message.channel, discord.Thread) and _begins(message) else []
+    poll = [message.poll.question, *(answer.text for answer in message.poll.answers)] if message.poll else []
+    return _sound("\n".join(filter(None, [*titles, _words(unquote(message.content)[0], message), *poll])))
+
+
+def _begins(message: discord.Message) -> bool:
+    """Return whether a message begins a post of a forum, whose title its author wrote, too."""
+    return message.id == message.channel.id
 
 
 def forwarded_words(message: discord.Message) -> str:

@@ -12,7 +12,7 @@ from discord import app_commands
 
 from bot.moderation import RefusedError
 from bot.platforms.checkup import ADVICE_BY, MODES
-from bot.platforms.discord_bot import answers
+from bot.platforms.discord_bot import answers, forms
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.case_buttons import presser
 from bot.platforms.discord_bot.channels import alert_channel, trouble
@@ -27,7 +27,6 @@ _RIGHT = "manage_guild"
 _FIRST, _MORE = "first", "more"
 _ON_MORE = ("sensitivity", "page_role", "skip_channels", "retention_days")
 _MOST_SKIPPED = 25  # as many as Discord lets somebody choose
-_FORM_SECONDS = 900.0  # as long as Discord waits for a form
 _KINDS = [
     discord.ChannelType.text,
     discord.ChannelType.news,
@@ -48,7 +47,7 @@ _ADVICE_BY = {
 }
 _SENSITIVITIES = {
     Sensitivity.LOW: ("Sensitivity: low", "fewest false alarms"),
-    Sensitivity.NORMAL: ("Sensitivity: normal", "few false alarms, and few misses"),
+    Sensitivity.NORMAL: ("Sensitivity: normal", "some false alarms, and some misses"),
     Sensitivity.HIGH: ("Sensitivity: high", "fewest misses"),
 }
 _RULE = (
@@ -70,7 +69,14 @@ async def setup(interaction: Interaction) -> None:
 
 async def chosen(interaction: Interaction, key: str, values: Sequence[str]) -> None:
     """Keep what was chosen in one of the form's lists, and show the form as it is now."""
-    await _keep(interaction, key, list(values) if key == "skip_channels" else "".join(values))
+    if key != "skip_channels":
+        await _keep(interaction, key, "".join(values))
+        return
+    guild = presser(interaction, _RIGHT).guild
+    policy = await asyncio.to_thread(interaction.client.parts.policies.of, str(guild.id))
+    listed = {str(channel.id) for channel in _channels(guild, policy.skipped)}
+    others = [id for id in policy.skipped if id not in listed]  # threads, and what the list has no room for
+    await _keep(interaction, key, [*others, *values])
 
 
 async def _keep(interaction: Interaction, key: str, value: object) -> None:
@@ -103,7 +109,7 @@ def _check(guild: discord.Guild, key: str, value: object) -> None:
 
 async def _show(interaction: Interaction, page: str, refused: str = "") -> None:
     guild = presser(interaction, _RIGHT).guild
-    policy = await asyncio.to_thread(interaction.client.parts.policies.of, str(guild.id))
+    policy = await asyncio.to_thread(interaction.client.parts.policies.wanted, str(guild.id))
     view = (_more if page == _MORE else _first)(guild, policy)
     await answers.answer(interaction, refused, embed=_summary(guild, policy), view=view)
 
@@ -145,7 +151,6 @@ def _next_step(guild: discord.Guild, policy: Policy) -> str:
 
 def _first(guild: discord.Guild, policy: Policy) -> discord.ui.View:
     """Return the form's first page: where alerts come, and what Haven may do."""
-    unset = policy.alert_channel is None
     view = buttons([Press("More settings", "setup", _MORE, row=4)])
     view.add_item(
         discord.ui.ChannelSelect(
@@ -159,14 +164,12 @@ def _first(guild: discord.Guild, policy: Policy) -> discord.ui.View:
         discord.SelectOption(label=label, value=mode.name.lower(), description=MODES[mode], default=mode is policy.mode)
         for mode, label in _MODES.items()
     ]
-    view.add_item(discord.ui.Select(custom_id="haven_set:mode", placeholder="Mode", options=modes, disabled=unset))
+    view.add_item(discord.ui.Select(custom_id="haven_set:mode", placeholder="Mode", options=modes))
     ways = [
         discord.SelectOption(label=label, value=way, description=ADVICE_BY[way], default=way is policy.advice_by)
         for way, label in _ADVICE_BY.items()
     ]
-    view.add_item(
-        discord.ui.Select(custom_id="haven_set:advice_by", placeholder="Private warnings", options=ways, disabled=unset)
-    )
+    view.add_item(discord.ui.Select(custom_id="haven_set:advice_by", placeholder="Private warnings", options=ways))
     return view
 
 
@@ -204,25 +207,6 @@ def _channels(guild: discord.Guild, ids: Sequence[str]) -> list[discord.Object]:
     return [discord.Object(channel.id) for channel in guild.channels if str(channel.id) in ids][:_MOST_SKIPPED]
 
 
-class _DaysForm(discord.ui.Modal, title="How long cases are kept"):
-    def __init__(self, days: int) -> None:
-        super().__init__(timeout=_FORM_SECONDS)
-        self._days: discord.ui.TextInput[Any] = discord.ui.TextInput(custom_id="days", default=str(days), max_length=2)
-        self.add_item(
-            discord.ui.Label(
-                text="Days, from 1 to 90",
-                description="A case is erased so long after it was last seen, with its notes.",
-                component=self._days,
-            )
-        )
-
-    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Keep the number of days, or say why not."""
-        written = self._days.value.strip()
-        days = int(written) if written.isascii() and written.isdigit() else 0
-        await answers.attempt(interaction, _keep(interaction, "retention_days", days))
-
-
 async def _turn(interaction: Interaction, page: str) -> None:
     presser(interaction, _RIGHT)
     await interaction.response.defer()
@@ -232,7 +216,16 @@ async def _turn(interaction: Interaction, page: str) -> None:
 async def _days(interaction: Interaction, _of: str) -> None:
     space = str(presser(interaction, _RIGHT).guild.id)
     policy = await asyncio.to_thread(interaction.client.parts.policies.of, space)
-    await interaction.response.send_modal(_DaysForm(policy.retention.days))
+    days: discord.ui.TextInput[Any] = discord.ui.TextInput(default=str(policy.retention.days), max_length=2)
+    described = "A case is erased so long after it was last seen, with its notes."
+    await forms.ask(interaction, "days", "", "How long cases are kept", "Days, from 1 to 90", described, days)
+
+
+async def keep_days(interaction: Interaction, _of: str) -> None:
+    """Keep the number of days that was written into the form, or say why not."""
+    written = forms.written(interaction).strip()
+    days = int(written) if written.isascii() and written.isdigit() else 0
+    await _keep(interaction, "retention_days", days)
 
 
 BUTTONS = {"setup": _turn, "setup_days": _days}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from html import escape
 
 from telegram import Bot, InlineKeyboardMarkup
@@ -14,27 +13,26 @@ from bot.platforms.telegram_bot.markup import LONGEST, Markup, length
 from bot.platforms.telegram_bot.pages import keyboard
 
 _LABELS = {"timeout": "Restrict for 24 hours"}
-_TARGETS = 10
+_TARGETS = 10  # the first, whose names are asked for
 _LONGEST = LONGEST - 100  # a call to a moderator may come before it
 
 
 async def text(bot: Bot, alert: Alert) -> str:
     """Return the alert, cut to what a message holds; names are asked for now, as Haven keeps none."""
-    more, alert = len(alert.targets[:-_TARGETS]), replace(alert, targets=alert.targets[-_TARGETS:])
-    named = {alert.sender, alert.accused, alert.likely, *(target.account for target in alert.targets)} - {None}
+    targets = [target.account for target in alert.targets[:_TARGETS]]
+    named = {alert.sender, alert.accused, alert.likely, alert.despairing, *targets}
     names = {account.id: await _name(bot, alert.space, account.id) for account in sorted(filter(None, named))}
     markup = Markup(names)
     seen = sheet.seen(alert, markup)
     people = [f"{markup.bold(f'{heading}:')} {value}" for heading, value in sheet.people(alert, markup)]
-    people += [f"and {more} whom it was aimed at before"] if more else []
     if done := sheet.done(alert):
         people.append(f"{markup.bold('Done:')} {escape(done, quote=False)}")
     heading, lines = sheet.to_do(alert)
-    guidance = f"\n{markup.bold(f'{heading}:')}\n{escape(lines, quote=False)}"
+    guidance = f"\n{markup.bold(f'{heading}:')}\n{escape(lines, quote=False)}" if lines else ""
 
     def made(seen: list[str], *guidance: str) -> str:
         ending = f"\ncase <code>{alert.case}</code>"
-        return "\n".join([markup.bold(sheet.title(alert)), *seen, *people, *guidance, ending])
+        return "\n".join([markup.bold(sheet.title(alert)), *seen, *people, *filter(None, guidance), ending])
 
     shown = made(seen, guidance)
     while length(shown) > _LONGEST and seen:

@@ -24,9 +24,9 @@ from bot import advice
 from bot.case import Case, view
 from bot.effects import Act, Advice, Ruling, Target
 from bot.moderation import NothingToSendError, RefusedError
-from bot.platforms import sheet
 from bot.platforms.telegram_bot import answers, people, rights, setup
 from bot.platforms.telegram_bot.reading import account
+from bot.rulings import SENDABLE
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ async def _rule(client: HavenClient, query: CallbackQuery, case: Case, ruling: R
 async def _advise(client: HavenClient, query: CallbackQuery, case: Case) -> None:
     actor = account(query.from_user)
     await rights.check_admin(client.bot, case.space, actor)
-    targets = [target.account for target in case.targets if target.advice in sheet.SENDABLE]
+    targets = [target.account for target in case.targets if target.advice in SENDABLE]
     if not targets:
         if case.targets:
             raise RefusedError(_NOTHING_TO_SEND)

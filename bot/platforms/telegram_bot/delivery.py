@@ -24,6 +24,7 @@ from bot.effects import (
     UpdateAlert,
 )
 from bot.parts import Parts
+from bot.platforms.sheet import call
 from bot.platforms.telegram_bot import alert as alerts
 from bot.platforms.telegram_bot.client import HavenClient, seconds
 from bot.platforms.telegram_bot.pages import html_of, keyboard, warning_rows
@@ -92,7 +93,7 @@ class TelegramPlatform:
             return Delivery(Outcome.RETRY, detail="the chat became a supergroup")
 
     async def _advise(self, client: HavenClient, effect: AdviseTarget) -> Delivery:
-        page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis)
+        page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis, private=effect.private)
         try:
             await client.bot.send_message(
                 int(effect.target.id),
@@ -162,7 +163,7 @@ class TelegramPlatform:
         try:
             await client.bot.send_message(
                 int(chat),
-                f"{_call(effect.role)} please look at case {effect.case} now.",
+                f"{_call(effect.role) if effect.role else ''} {call(effect.why)} (case {effect.case})".strip(),
                 parse_mode=ParseMode.HTML,
                 reply_parameters=about,
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from telegram import Bot
+from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
 
 from bot.platforms.checkup import ADVICE_BY, MODES, Finding, inside, last_read
@@ -23,6 +24,10 @@ _RIGHTS = {"can_restrict_members": "Ban users", "can_delete_messages": "Delete m
 _HIDDEN = (
     "Telegram hides the group's messages from Haven (privacy mode): make Haven an admin of the group, or switch privacy"
     " mode off with @BotFather (/setprivacy), then remove Haven from the group and add it again"
+)
+_SWITCHED_OFF = (
+    "privacy mode is off, so Haven can read groups that it was added to since: if no message of this group is read,"
+    " remove Haven from it and add it again, or make it an admin"
 )
 
 
@@ -50,8 +55,12 @@ async def examine(bot: Bot, space: str, policy: Policy, *, seen_at: float | None
     yield Finding(MODES[policy.mode])
     if policy.mode is Mode.ADVISE:
         yield Finding(ADVICE_BY[policy.advice_by])
-    reads = is_admin(myself) or (await bot.get_me()).can_read_all_group_messages
-    yield Finding("Haven can read the group's messages") if reads else Finding(_HIDDEN, fine=False)
+    if is_admin(myself):
+        yield Finding("Haven can read the group's messages")
+    elif not (await bot.get_me()).can_read_all_group_messages:
+        yield Finding(_HIDDEN, fine=False)
+    else:
+        yield Finding(_SWITCHED_OFF, fine=seen_at is not None)
     missing = [name for right, name in _RIGHTS.items() if not holds(myself, right)]
     if missing:
         step = "make Haven an admin with them, or do without those buttons"
@@ -70,4 +79,8 @@ async def _alerts(bot: Bot, policy: Policy) -> Finding:
         return Finding("Haven is not in the moderators' chat: add it there, or link another with /setup", fine=False)
     if chat.username:
         return Finding("anybody can read the moderators' chat: make it private, or link another", fine=False)
+    myself = await bot.get_chat_member(chat.id, bot.id)
+    closed = chat.permissions is not None and not chat.permissions.can_send_messages
+    if getattr(myself, "can_send_messages", True) is False or (myself.status == ChatMemberStatus.MEMBER and closed):
+        return Finding("Haven may not write in the moderators' chat: let it, or make it an admin there", fine=False)
     return Finding(f"alerts come in {chat.title}, which is private")

@@ -143,7 +143,9 @@ async def _groups_of(client: HavenClient, message: Message) -> list[str]:
 
 async def _cases(client: HavenClient, message: Message, *, open_only: bool) -> None:
     for space in await _groups_of(client, message):
-        found = await asyncio.to_thread(client.parts.moderation.cases, space, open_only=open_only)
+        found = await asyncio.to_thread(
+            client.parts.moderation.cases, space, open_only=open_only, actor=_author(message)
+        )
         lines = [f"<b>{escape(await setup.title(client, space), quote=False)}</b>"]
         for case in found[:_LISTED]:
             ruling = case.ruling.replace("_", " ") if case.ruling else "open"
@@ -200,7 +202,7 @@ async def _evidence(client: HavenClient, message: Message, id: str) -> None:
 
 def _take(client: HavenClient, space: str, id: str, actor: Account) -> bytes:
     moderation = client.parts.moderation
-    found, history = moderation.case(space, id), moderation.history(space, id)
+    found, history = moderation.case(space, id, actor), moderation.history(space, id)
     content = sealed(sheet(found, history, actor, client.parts.clock(), _ORIGIN), client.parts.store.seal)
     moderation.act(space, id, Act.TOOK_EVIDENCE, actor, f"SHA-256 {sha256(content).hexdigest()}")
     return content

@@ -176,7 +176,7 @@ async def _choose(client: HavenClient, space: str, actor: Account, changes: Mapp
 
 
 async def _text(client: HavenClient, space: str) -> str:
-    policy = client.parts.policies.of(space)
+    policy = client.parts.policies.wanted(space)
     linked = "none yet"
     if policy.alert_channel:
         linked = await title(client, policy.alert_channel)
@@ -203,7 +203,7 @@ async def _text(client: HavenClient, space: str) -> str:
 
 
 def _buttons(client: HavenClient, space: str) -> InlineKeyboardMarkup | None:
-    policy = client.parts.policies.of(space)
+    policy = client.parts.policies.wanted(space)
     calls = policy.page is not None
 
     def row(key: str, labels: dict[str, str], chosen: str) -> list[tuple[str, str]]:
