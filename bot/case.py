@@ -79,7 +79,7 @@ def decide(
     if found.level is Level.NONE or (policy.protects and found.target != policy.protects):
         return case, ()
     before = case if case and found.at - case.seen_at <= policy.incident_gap else None
-    now = _merge(before or _open(found), found, policy)
+    now = _merge(before or _open(found, policy.salt), found, policy)
     if before and now.ruling is Ruling.NOT_SEXTORTION:
         if now.targets == before.targets and now.level <= before.level and now.crisis == before.crisis:
             return now, ()
@@ -156,10 +156,10 @@ def view(case: Case) -> Alert:
     )
 
 
-def new_id(space: str, kind: Kind, about: Account, origin: str) -> str:
+def new_id(space: str, kind: Kind, about: Account, origin: str, salt: str) -> str:
     """Return the id of a case: ten hexadecimal digits that the same message always leads to."""
     name = "\0".join((space, kind, about.platform, about.id, origin))
-    return blake2b(name.encode(), digest_size=5).hexdigest()
+    return blake2b(name.encode(), digest_size=5, key=salt.encode()).hexdigest()
 
 
 def shown(before: Case | None, now: Case, others: tuple[Effect, ...] = ()) -> tuple[Case, tuple[Effect, ...]]:
@@ -227,12 +227,12 @@ _ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
-def _open(found: Assessment) -> Case:
+def _open(found: Assessment, salt: str) -> Case:
     about = found.sender or found.target
     if about is None:
         raise ValueError("an assessment above level none names its sender or its target")
     return Case(
-        id=new_id(found.space, found.kind, about, found.message_id),
+        id=new_id(found.space, found.kind, about, found.message_id, salt),
         space=found.space,
         channel=found.channel,
         message_id=found.message_id,

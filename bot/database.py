@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import sqlite_utils
 
-from bot.schema import migrations
-from bot.sealing import Seal
+from bot.policy import owner_of, private_space
+from bot.schema import SWEPT, UNSWEPT, migrations
+from bot.sealing import Seal, WrongKeyError
+from classifiers.conversation import Account
 from classifiers.errors import InputError
 
 _BUSY_SECONDS = 30
 
 
 class Database:
-    """An open file (None: in memory); `transaction` makes reading and writing one step."""
+    """An open file (None: in memory); `transaction` makes reading and writing one step.
 
-    def __init__(self, path: Path | None, seal: Seal) -> None:
+    With `alone`, nobody else may have it open: InputError while somebody has, and others are refused while it is.
+    """
+
+    def __init__(self, path: Path | None, seal: Seal, *, alone: bool = False) -> None:
         self.path = path
         self.seal = seal
         self._lock = RLock()
@@ -29,9 +34,10 @@ class Database:
             if path:
                 with suppress(OSError):  # SQLite says it better
                     path.touch(mode=0o600)
-            connection = sqlite3.connect(path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
-            self.db = sqlite_utils.Database(connection, execute_plugins=False)
+            self.db = self._connected(alone=alone)
             try:
+                if not alone and path and self._is_old():
+                    self._upgrade()
                 self._open()
             except BaseException:
                 self.db.close()
@@ -59,16 +65,33 @@ class Database:
         with self._lock, self.reported():
             return self.db.conn.execute(sql, values).fetchall()
 
-    def checkpoint(self) -> None:
-        """Empty the write-ahead log, so that what was deleted, which SQLite overwrites, is nowhere any more."""
-        with self._lock, self.reported():
-            self.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def hashed(self, account: Account) -> str:
+        """Return what stands for an account in the database."""
+        return self.seal.hash(account.platform, account.id)
 
-    def vacuum(self) -> None:
+    def placed(self, space: str) -> str:
+        """Return what stands for a space in the database: its id, or without whose private chats they are."""
+        owner = owner_of(space)
+        return private_space(Account(owner.platform, self.hashed(owner))) if owner else space
+
+    def checkpoint(self) -> bool:
+        """Empty the write-ahead log, so that what was deleted, which SQLite overwrites, is nowhere any more.
+
+        False while somebody else reads what is in it.
+        """
+        with self._lock, self.reported():
+            return bool(self.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
+
+    def unswept(self) -> None:
+        """Note in the transaction that what it deletes has to be swept out, if need be at the next start."""
+        self.db.conn.execute(UNSWEPT)
+
+    def sweep(self) -> None:
         """Rewrite the file without what was deleted."""
         with self._lock, self.reported():
             self.db.conn.execute("VACUUM")
-        self.checkpoint()
+            if self.checkpoint():
+                self.db.conn.execute(SWEPT)
 
     @contextmanager
     def reported(self) -> Iterator[None]:
@@ -78,13 +101,47 @@ class Database:
         except sqlite3.Error as error:
             raise InputError(f"{self.path or 'database'}: {error}") from error
 
+    def _connected(self, *, alone: bool) -> sqlite_utils.Database:
+        connection = sqlite3.connect(self.path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
+        connection.create_function("hashed", 2, lambda *account: self.hashed(Account(*account)))
+        connection.create_function("placed", 1, self.placed)
+        connection.create_function("sealed", 1, lambda text: self.seal.close(text.encode()))
+        connection.create_function("opened", 1, lambda sealed: self.seal.open(sealed).decode())
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        return sqlite_utils.Database(connection, execute_plugins=False)
+
+    def _is_old(self) -> bool:
+        """Return whether there is something that has to be brought up to date."""
+        return bool(migrations.applied(self.db) and migrations.pending(self.db))
+
+    def _upgrade(self) -> None:
+        """Bring the file up to date while nobody else, such as an older Haven that still runs, can write to it."""
+        self.db.close()
+        Database(self.path, self.seal, alone=True).close()
+        self.db = self._connected(alone=False)
+
     def _open(self) -> None:
-        self.db.conn.executescript("PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
-        if self.path:
-            self.db.conn.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        try:
+            self.db.conn.executescript("PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;")
+            if self.path:
+                self.db.conn.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY and self._is_alone():
+                raise InputError(f"{self.path}: another program has it open; stop Haven first") from None
+            raise
         self._refuse_newer()
-        migrations.apply(self.db)
-        self._check_seal()
+        with self.transaction():
+            if self.db.table("seal").exists():
+                self._check_seal()
+            migrations.apply(self.db)
+            if not self.query("SELECT 1 FROM seal"):
+                self.db.table("seal").insert({"id": 1, "proof": self.seal.close(b"haven")})
+        if self.query("PRAGMA user_version") != [(0,)]:
+            self.sweep()
+
+    def _is_alone(self) -> bool:
+        return bool(self.db.conn.execute("PRAGMA locking_mode").fetchone() == ("exclusive",))
 
     def _refuse_newer(self) -> None:
         with sqlite_utils.Database(memory=True) as empty:
@@ -96,14 +153,26 @@ class Database:
             )
 
     def _check_seal(self) -> None:
-        """Keep a proof of the key in a new database and open the proof of an old one, in a file that takes writes."""
-        with self.transaction():
-            self.db.conn.execute("UPDATE seal SET proof = proof")
-            proof = self.query("SELECT proof FROM seal")
-            if not proof:
-                self.db.table("seal").insert({"id": 1, "proof": self.seal.close(b"haven")})
-                return
+        """Open the proof of the key, in a file that takes writes."""
+        self.db.conn.execute("UPDATE seal SET proof = proof")
+        for (proof,) in self.query("SELECT proof FROM seal"):
             try:
-                self.seal.open(proof[0][0])
-            except InputError as error:
-                raise InputError(f"{self.path}: {error}") from None
+                self.seal.open(proof)
+            except WrongKeyError as error:
+                raise WrongKeyError(f"{self.path}: {error}") from None
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Be the only Haven that runs on a database, until the end, however it comes; InputError while another does."""
+    file = path.with_name(f"{path.name}.lock")  # it stays empty: only its lock matters, which ends with the process
+    with suppress(OSError):
+        file.touch(mode=0o600)
+    with ExitStack() as held:
+        try:
+            lock = held.enter_context(closing(sqlite3.connect(file, timeout=0, isolation_level=None)))
+            lock.executescript("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            why = "another Haven runs on it" if error.sqlite_errorcode == sqlite3.SQLITE_BUSY else error
+            raise InputError(f"{path}: {why}") from None
+        yield

@@ -71,7 +71,7 @@ class Guard:
         """Erase everything about a space, here and in the database; return how many cases went."""
         with self._lock:
             self._memory.drop(space=space)
-        return self._store.leave(space)
+        return self._store.leave(space, self._clock().timestamp())
 
     def move(self, space: str, to: str) -> None:
         """Keep cases and settings of a space that its platform gave another id."""

@@ -8,18 +8,12 @@ from functools import cache, lru_cache
 from typing import Any
 
 from bot.config import Config, check_choice
-from bot.policy import AdviceBy, Mode, Policy
+from bot.policy import AdviceBy, Mode, Policy, owner_of
 from bot.records import Records
 from classifiers.conversation import Account
 
 _CACHED = 10_000
 SET_UP = "set_up"
-_PRIVATE = "private"
-
-
-def private_space(owner: Account) -> str:
-    """Return the space of the private chats that somebody lets Haven read for them."""
-    return f"{_PRIVATE}:{owner.platform}:{owner.id}"
 
 
 class Policies:
@@ -84,15 +78,11 @@ class Policies:
         return found
 
     def _read(self, space: str) -> Policy:
-        kind, _, owner = space.partition(":")
-        if kind == _PRIVATE:
-            return replace(
-                self._config.policy.policy(),
-                mode=Mode.ADVISE,
-                advice_by=AdviceBy.AUTOMATIC,
-                protects=Account(*owner.split(":", 1)),
-            )
+        salt = self._records.salt()
+        if owner := owner_of(space):
+            policy = self._config.policy.policy()
+            return replace(policy, mode=Mode.ADVISE, advice_by=AdviceBy.AUTOMATIC, protects=owner, salt=salt)
         policy = self._config.policy_of(space, self._records.settings(space))
         if self._needs_channel and policy.alert_channel is None:
-            return replace(policy, mode=Mode.OBSERVE)
-        return policy
+            return replace(policy, mode=Mode.OBSERVE, salt=salt)
+        return replace(policy, salt=salt)

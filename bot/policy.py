@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from classifiers.assessment import Sensitivity
 from classifiers.conversation import Account
+
+_PRIVATE = "private"
 
 
 class Mode(IntEnum):
@@ -33,7 +35,8 @@ class Policy:
     `alert_channel` is where its moderators read and `page` the role to call where it cannot wait; channels in
     `skipped` are not read. A private chat that its owner lets Haven read `protects` them: nobody else is written to,
     and no moderator is told. `cooldown` is the shortest time between two warnings to one person; a case that was
-    quiet for `incident_gap` is over, and what follows is a new one.
+    quiet for `incident_gap` is over, and what follows is a new one. `salt` keeps ids of cases from telling about whom
+    they are to somebody who has no key.
     """
 
     mode: Mode = Mode.ADVISE
@@ -47,6 +50,7 @@ class Policy:
     cooldown: timedelta = timedelta(days=1)
     incident_gap: timedelta = timedelta(days=7)
     retention: timedelta = timedelta(days=30)
+    salt: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,14 @@ class Recipient:
 
     opted_in: bool | None = None
     advised_at: datetime | None = None
+
+
+def private_space(owner: Account) -> str:
+    """Return the space of the private chats that somebody lets Haven read for them."""
+    return f"{_PRIVATE}:{owner.platform}:{owner.id}"
+
+
+def owner_of(space: str) -> Account | None:
+    """Return whose private chats a space is, None for a server or group."""
+    kind, _, owner = space.partition(":")
+    return Account(*owner.split(":", 1)) if kind == _PRIVATE else None

@@ -17,10 +17,13 @@ AUDIT_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the audit trail: who did what, and what they added; `at` is in seconds since 1970."""
+    """One line of the audit trail: who did what, and what they added; `at` is in seconds since 1970.
+
+    `actor` is None once they are forgotten.
+    """
 
     at: float
-    actor: Account
+    actor: Account | None
     act: str
     case: str | None
     note: str
@@ -39,7 +42,11 @@ class Records:
     def settings(self, space: str) -> dict[str, Any]:
         """Return the keys of the policy that a space has set itself."""
         rows = self._database.query("SELECT settings FROM spaces WHERE space = ? AND settings IS NOT NULL", (space,))
-        return msgspec.json.decode(rows[0][0], type=dict[str, Any]) if rows else {}
+        return msgspec.json.decode(self._database.seal.open(rows[0][0]), type=dict[str, Any]) if rows else {}
+
+    def salt(self) -> str:
+        """Return what keeps the ids of cases from telling about whom they are."""
+        return self._database.seal.hash("salt")
 
     def spaces(self) -> list[str]:
         """Return the spaces that have settings or were read."""
@@ -47,7 +54,7 @@ class Records:
 
     def choose(self, space: str, settings: Mapping[str, Any]) -> None:
         """Keep the keys of the policy that a space has set itself."""
-        self._upsert(space, settings=msgspec.json.encode(settings).decode())
+        self._upsert(space, settings=self._database.seal.close(msgspec.json.encode(settings)))
 
     def seen(self, space: str, at: float) -> None:
         """Keep when a message of the space was last read."""
@@ -67,7 +74,8 @@ class Records:
                     "case_id": case,
                     "at": at,
                     "platform": actor.platform,
-                    "account": actor.id,
+                    "account": self._database.hashed(actor),
+                    "who": self._database.seal.close(actor.id.encode()),
                     "act": act,
                     "note": self._database.seal.close(note.encode()) if note else None,
                 }
@@ -76,13 +84,17 @@ class Records:
     def trail(self, space: str, case: str | None = None, most: int = 100) -> list[Entry]:
         """Return the latest lines of the audit trail of a space, or of one of its cases, the oldest first."""
         rows = self._database.query(
-            "SELECT at, platform, account, act, case_id, note FROM audit"
+            "SELECT at, platform, who, act, case_id, note FROM audit"
             " WHERE space = ?1 AND (?2 IS NULL OR case_id = ?2) ORDER BY id DESC LIMIT ?3",
             (space, case, most),
         )
+
+        def opened(sealed: bytes | None) -> str:
+            return self._database.seal.open(sealed).decode() if sealed else ""
+
         return [
-            Entry(at, Account(platform, account), act, about, self._database.seal.open(note).decode() if note else "")
-            for at, platform, account, act, about, note in reversed(rows)
+            Entry(at, Account(platform, opened(who)) if who else None, act, about, opened(note))
+            for at, platform, who, act, about, note in reversed(rows)
         ]
 
     def purge(self, before: float) -> int:
@@ -90,6 +102,6 @@ class Records:
         with self._database.transaction():
             return self._database.db.conn.execute("DELETE FROM audit WHERE at < ?", (before,)).rowcount
 
-    def _upsert(self, space: str, **values: str | float) -> None:
+    def _upsert(self, space: str, **values: bytes | float) -> None:
         with self._database.transaction():
             self._database.db.table("spaces").upsert({"space": space, **values}, pk="space")

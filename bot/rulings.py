@@ -78,7 +78,7 @@ def report(
     `key` is the platform's id of the request; at most 1,000 characters of the text are kept.
     """
     case = Case(
-        id=new_id(space, Kind.DISCLOSURE, member, key),
+        id=new_id(space, Kind.DISCLOSURE, member, key, policy.salt),
         space=space,
         channel=channel,
         message_id="",

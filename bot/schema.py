@@ -6,6 +6,18 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("haven")
 
+SEALED = (
+    ("seal", "proof"),
+    ("cases", "body"),
+    ("outbox", "payload"),
+    ("recipients", "who"),
+    ("audit", "who"),
+    ("audit", "note"),
+    ("spaces", "settings"),
+    ("former_keys", "signing"),
+)
+UNSWEPT, SWEPT = "PRAGMA user_version = 1", "PRAGMA user_version = 0"
+
 _SCHEMA = (
     "CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), proof BLOB NOT NULL)",
     """CREATE TABLE cases (
@@ -58,3 +70,23 @@ def m002_spaces_and_audit(db: Database) -> None:
 def m003_begun(db: Database) -> None:
     """Add when an attempt began whose end nobody knows."""
     db.conn.execute("ALTER TABLE outbox ADD COLUMN begun_at REAL")
+
+
+@migrations()
+def m004_hashed_accounts(db: Database) -> None:
+    """Let keyed hashes stand for accounts, and seal who did what and what each space chose.
+
+    `Database` lends the functions. What was readable before is still in the file: it has to be swept afterwards.
+    """
+    for statement in (
+        "UPDATE cases SET account = hashed(platform, account), space = placed(space)",
+        "UPDATE targets SET account = hashed(platform, account)",
+        "ALTER TABLE recipients ADD COLUMN who BLOB",
+        "UPDATE recipients SET who = sealed(account), account = hashed(platform, account)",
+        "ALTER TABLE audit ADD COLUMN who BLOB",
+        "UPDATE audit SET who = sealed(account), account = hashed(platform, account)",
+        "UPDATE spaces SET settings = sealed(settings) WHERE settings IS NOT NULL",
+        "CREATE TABLE former_keys (until REAL PRIMARY KEY, signing BLOB NOT NULL)",
+        UNSWEPT,
+    ):
+        db.conn.execute(statement)

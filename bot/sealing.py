@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import os
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -15,19 +16,30 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from classifiers.errors import InputError
 
-KEY_VARIABLE = "HAVEN_KEY"
+KEY_VARIABLE, NEW_KEY_VARIABLE = "HAVEN_KEY", "HAVEN_NEW_KEY"
 _SIGNING = b"haven: signing what leaves the database"
+_HASHING = b"haven: hashing the ids of accounts"
+
+
+class WrongKeyError(InputError):
+    """The key is not the one with which the database was closed."""
 
 
 class Seal:
-    """Closes and opens bytes with one key (Fernet: AES-128-CBC with HMAC-SHA256), and signs with another made of it."""
+    """Closes and opens bytes with one key (Fernet: AES-128-CBC with HMAC-SHA256), and signs and hashes with others.
+
+    Those are made of the key, so that they change with it.
+    """
 
     def __init__(self, key: bytes, source: str) -> None:
         try:
             self._fernet = Fernet(key)
         except ValueError:
             raise InputError(f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)") from None
-        self._signing_key = HKDF(SHA256(), length=32, salt=None, info=_SIGNING).derive(urlsafe_b64decode(key))
+        self.signing_key, self._hashing_key = (
+            HKDF(SHA256(), length=32, salt=None, info=purpose).derive(urlsafe_b64decode(key))
+            for purpose in (_SIGNING, _HASHING)
+        )
         self.source = source
 
     def close(self, content: bytes) -> bytes:
@@ -39,15 +51,20 @@ class Seal:
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
-            raise InputError(f"{self.source}: this key does not open what the database holds") from None
+            raise WrongKeyError(f"{self.source}: this key does not open what the database holds") from None
+
+    def hash(self, *names: str) -> str:
+        """Return what stands for names in the database: nobody can tell or guess them without the key."""
+        return _hmac(self._hashing_key, "\0".join(names).encode())[:32]
 
     def sign(self, content: bytes) -> str:
         """Return a signature (HMAC-SHA256, hexadecimal) that only a holder of the key can make."""
-        return hmac.new(self._signing_key, content, hashlib.sha256).hexdigest()
+        return _hmac(self.signing_key, content)
 
-    def verify(self, content: bytes, signature: str) -> bool:
-        """Say whether the signature was made of this content with this key."""
-        return hmac.compare_digest(self.sign(content).encode(), signature.encode())
+    def verify(self, content: bytes, signature: str, former: Sequence[bytes] = ()) -> bool:
+        """Say whether the signature was made of this content with this key, or with a `former` signing key."""
+        keys = (self.signing_key, *former)
+        return any(hmac.compare_digest(_hmac(key, content).encode(), signature.encode()) for key in keys)
 
 
 def one_time_seal() -> Seal:
@@ -60,7 +77,7 @@ def load_seal(key_file: Path, environment: Mapping[str, str], *, create: bool) -
     if key := environment.get(KEY_VARIABLE):
         return Seal(key.encode(), KEY_VARIABLE)
     if create:
-        _ensure_key(key_file)
+        make_key(key_file)
     return Seal(read_secret(key_file).encode(), str(key_file))
 
 
@@ -76,7 +93,7 @@ def read_secret(path: Path) -> str:
         raise InputError(f"{path}: cannot read this secret: {reason}") from None
 
 
-def _ensure_key(path: Path) -> None:
+def make_key(path: Path) -> None:
     """Write a new key where there is none; an empty file, as a kill leaves one, gives way."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,8 +107,35 @@ def _ensure_key(path: Path) -> None:
                 file.write(Fernet.generate_key())
                 file.flush()
                 os.fsync(file.fileno())
+            sync_folder(path.parent)
         except OSError:
             path.unlink()
             raise
     except OSError as error:
         raise InputError(f"{path}: cannot write the encryption key: {error.strerror}") from None
+
+
+def next_key_file(key_file: Path) -> Path:
+    """Return where the next key lies while a database changes over to it."""
+    return key_file.with_name(f"{key_file.name}.new")
+
+
+def take_next_key(key_file: Path) -> None:
+    """Let the next key be the key, once the database is closed with it."""
+    with suppress(FileNotFoundError):  # somebody else has done so
+        next_key_file(key_file).replace(key_file)
+    sync_folder(key_file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names of new files in a folder outlive a power cut."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _hmac(key: bytes, content: bytes) -> str:
+    return hmac.new(key, content, hashlib.sha256).hexdigest()

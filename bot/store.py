@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from bot.case import Case, shown, view
 from bot.database import Database
 from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, Outcome, PageModerators, UpdateAlert
-from bot.policy import Recipient
+from bot.policy import Recipient, owner_of, private_space
+from bot.redaction import moved, without
 from classifiers.assessment import Kind
 from classifiers.conversation import Account
 
@@ -51,7 +53,7 @@ class Store(Database):
         """Return the latest case about the account in the space."""
         return self._one_case(
             "space = ? AND platform = ? AND account = ? AND kind = ? ORDER BY seen_at DESC LIMIT 1",
-            (space, about.platform, about.id, kind),
+            (self.placed(space), *self._key(about), kind),
         )
 
     def case_of(self, id: str) -> Case | None:
@@ -62,13 +64,15 @@ class Store(Database):
         """Return the cases of a space that were seen since then, the longest silent one first."""
         rows = self.query(
             "SELECT body FROM cases WHERE space = ? AND seen_at >= ? ORDER BY seen_at",
-            (space, since.astimezone(UTC).isoformat()),
+            (self.placed(space), since.astimezone(UTC).isoformat()),
         )
         return [self._case(body) for (body,) in rows]
 
     def latest_cases(self, space: str, most: int) -> list[Case]:
         """Return the cases of a space, the one seen last first."""
-        rows = self.query("SELECT body FROM cases WHERE space = ? ORDER BY seen_at DESC, id LIMIT ?", (space, most))
+        rows = self.query(
+            "SELECT body FROM cases WHERE space = ? ORDER BY seen_at DESC, id LIMIT ?", (self.placed(space), most)
+        )
         return [self._case(body) for (body,) in rows]
 
     def cases_naming(self, account: Account) -> list[Case]:
@@ -76,7 +80,7 @@ class Store(Database):
         rows = self.query(
             "SELECT body FROM cases WHERE (platform = ?1 AND account = ?2)"
             " OR id IN (SELECT case_id FROM targets WHERE platform = ?1 AND account = ?2) ORDER BY seen_at, id",
-            (account.platform, account.id),
+            self._key(account),
         )
         return [self._case(body) for (body,) in rows]
 
@@ -95,15 +99,14 @@ class Store(Database):
             "SELECT count(*) FROM outbox JOIN cases ON cases.id = case_id"
             " WHERE outbox.platform = ?1 AND effect = ?2 AND outcome = ?3 AND settled_at >= ?4"
             " AND (?5 IS NULL OR space = ?5)",
-            (platform, AdviseTarget.__name__, Outcome.DELIVERED, since, space),
+            (platform, AdviseTarget.__name__, Outcome.DELIVERED, since, None if space is None else self.placed(space)),
         )[0][0]
         return count
 
     def recipient(self, account: Account) -> Recipient:
         """Return what the person chose and when they were last written to."""
         rows = self.query(
-            "SELECT opted_in, advised_at FROM recipients WHERE platform = ? AND account = ?",
-            (account.platform, account.id),
+            "SELECT opted_in, advised_at FROM recipients WHERE platform = ? AND account = ?", self._key(account)
         )
         if not rows:
             return Recipient()
@@ -173,7 +176,7 @@ class Store(Database):
             self.db.conn.execute(
                 "UPDATE outbox SET due_at = ? WHERE settled_at IS NULL AND due_at > ?"
                 " AND case_id IN (SELECT id FROM cases WHERE space = ?)",
-                (now, now, space),
+                (now, now, self.placed(space)),
             )
 
     def settle(self, row: Row, delivery: Delivery, now: float) -> None:
@@ -182,7 +185,7 @@ class Store(Database):
             if isinstance(row.effect, AdviseTarget) and delivery.outcome not in (Outcome.DELIVERED, Outcome.UNKNOWN):
                 self.db.conn.execute(
                     "UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?",
-                    (row.effect.target.platform, row.effect.target.id),
+                    self._key(row.effect.target),
                 )
             self.db.conn.execute(
                 "UPDATE outbox SET payload = NULL, settled_at = ?, outcome = ?, detail = ? WHERE id = ?",
@@ -201,37 +204,46 @@ class Store(Database):
     def forget(self, account: Account, now: float, *, own: bool = False) -> int:
         """Erase everything about the account; return how many cases lost content.
 
-        Cases about it go; in cases aimed at it, it is no longer named and no words are left, on the alert either.
-        Its choice about warnings stays, so that it stays respected. With `own` it asked for this itself: then cases
-        in which it threatens somebody or is accused stay, and words that are aimed at others too or only perhaps at it.
+        Cases about it and those of its private chats go; in cases aimed at it, it is no longer named and no words are
+        left, on the alert either. Its choice about warnings stays, so that it stays respected, and so do the lines of
+        the audit trail about what it did as a moderator, without who and what they noted. With `own` it asked for this
+        itself: then cases in which it threatens somebody or is accused stay, words that are aimed at others too or only
+        perhaps at it, and what it did as a moderator. The audit trail says that somebody was forgotten, and not who.
         """
-        key = (account.platform, account.id)
+        key = self._key(account)
         with self.transaction():
-            aimed = self.query("SELECT case_id FROM targets WHERE platform = ? AND account = ?", key)
-            gone = self.db.conn.execute(
-                "DELETE FROM cases WHERE platform = ? AND account = ? AND kind IN (?, ?)",
-                (*key, Kind.DISCLOSURE, Kind.DISCLOSURE if own else Kind.THREAT),
-            ).rowcount
-            for (id,) in aimed:
-                if (case := self.case_of(id)) and (nameless := _without(case, account, own=own)) != case:
-                    case, effects = shown(case, nameless)
+            erased = self.query(
+                "DELETE FROM cases WHERE space = ? OR platform = ? AND account = ? AND kind IN (?, ?) RETURNING space",
+                (self.placed(private_space(account)), *key, Kind.DISCLOSURE, Kind.DISCLOSURE if own else Kind.THREAT),
+            )
+            lines: list[tuple[str, str | None]] = [("" if owner_of(place) else place, None) for (place,) in erased]
+            for before in self.cases_naming(account):
+                if (nameless := without(before, account, own=own)) != before:
+                    case, effects = shown(before, nameless)
                     self._redact_waiting(case, account)
                     self.record(case, effects, now)
-                    gone += 1
+                    lines.append((case.space, case.id))
+            if not own:
+                self._forget_moderator(account)
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
             self._drop_empty_recipients()
+            for space, id in sorted({*(lines or [("", None)])}, key=str):
+                self._note(space, "somebody_forgotten", now, id)
+            self.unswept()
         if own:
             self.checkpoint()
         else:
-            self.vacuum()
-        return gone
+            self.sweep()
+        return len(lines)
 
     def purge(self, space: str, before: datetime) -> int:
         """Erase the cases of a space last seen before then with all that hangs on them, and when people were warned."""
         limit = before.astimezone(UTC).isoformat()
         with self.transaction():
             self.forget_warnings(before)
-            return self.db.conn.execute("DELETE FROM cases WHERE space = ? AND seen_at < ?", (space, limit)).rowcount
+            return self.db.conn.execute(
+                "DELETE FROM cases WHERE space = ? AND seen_at < ?", (self.placed(space), limit)
+            ).rowcount
 
     def forget_warnings(self, before: datetime) -> None:
         """Erase when people were warned, of warnings from before then."""
@@ -240,18 +252,21 @@ class Store(Database):
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE advised_at < ?", (limit,))
             self._drop_empty_recipients()
 
-    def leave(self, space: str) -> int:
+    def leave(self, space: str, now: float) -> int:
         """Erase cases and settings of a space; return how many cases went. Its audit trail stays, without notes."""
+        place = self.placed(space)
         with self.transaction():
             self.db.conn.execute(
                 "UPDATE recipients SET advised_at = NULL WHERE (platform, account) IN (SELECT targets.platform,"
                 " targets.account FROM targets JOIN cases ON id = case_id WHERE space = ?)",
-                (space,),
+                (place,),
             )
             self._drop_empty_recipients()
-            gone = self.db.conn.execute("DELETE FROM cases WHERE space = ?", (space,)).rowcount
-            self.db.conn.execute("DELETE FROM spaces WHERE space = ?", (space,))
-        self.vacuum()
+            gone = self.db.conn.execute("DELETE FROM cases WHERE space = ?", (place,)).rowcount
+            self.db.conn.execute("DELETE FROM spaces WHERE space = ?", (place,))
+            self._note("" if owner_of(space) else space, "left", now)
+            self.unswept()
+        self.sweep()
         return gone
 
     def move(self, space: str, to: str) -> None:
@@ -268,10 +283,7 @@ class Store(Database):
                 " WHERE space = ? AND settled_at IS NULL",
                 (to,),
             ):
-                self.db.conn.execute(
-                    "UPDATE outbox SET payload = ? WHERE id = ?",
-                    (self._closed(_moved(self._opened(name, payload), space, to)), id),
-                )
+                self._rewrite(id, moved(self._opened(name, payload), space, to))
             self.db.conn.execute(
                 "UPDATE OR REPLACE spaces SET space = ? WHERE space = ? AND settings IS NOT NULL", (to, space)
             )
@@ -280,7 +292,8 @@ class Store(Database):
 
     def spaces(self) -> list[str]:
         """Return the spaces that have cases."""
-        return [space for (space,) in self.query("SELECT DISTINCT space FROM cases ORDER BY space")]
+        rows = self.query("SELECT space, body FROM cases GROUP BY space ORDER BY space")
+        return [self._case(body).space if owner_of(place) else place for place, body in rows]
 
     def _drop_empty_recipients(self) -> None:
         self.db.conn.execute("DELETE FROM recipients WHERE advised_at IS NULL AND opted_in IS NULL")
@@ -291,11 +304,36 @@ class Store(Database):
             "SELECT id, effect, payload FROM outbox WHERE case_id = ? AND settled_at IS NULL", (case.id,)
         ):
             effect = self._opened(name, payload)
-            if isinstance(effect, AlertModerators | UpdateAlert):
-                shown = replace(effect, alert=view(case))
-                self.db.conn.execute("UPDATE outbox SET payload = ? WHERE id = ?", (self._closed(shown), id))
-            elif isinstance(effect, AdviseTarget) and effect.target == account:
+            if isinstance(effect, AdviseTarget) and effect.target == account:
                 self.db.conn.execute("DELETE FROM outbox WHERE id = ?", (id,))
+            elif isinstance(effect, AlertModerators | UpdateAlert):
+                self._rewrite(id, replace(effect, alert=view(case)))
+            elif isinstance(effect, PageModerators) and effect.role == account.id:
+                self._rewrite(id, replace(effect, role=None))
+
+    def _rewrite(self, id: int, effect: Effect) -> None:
+        self.db.conn.execute("UPDATE outbox SET payload = ? WHERE id = ?", (self._closed(effect), id))
+
+    def _forget_moderator(self, account: Account) -> None:
+        """Keep what somebody did as a moderator without who did it, and do not call them to urgent cases any more."""
+        self.db.conn.execute(
+            "UPDATE audit SET account = '', who = NULL, note = NULL WHERE platform = ? AND account = ?",
+            self._key(account),
+        )
+        for space, settings in self.query("SELECT space, settings FROM spaces WHERE settings IS NOT NULL"):
+            chosen = msgspec.json.decode(self.seal.open(settings), type=dict[str, Any])
+            if chosen.get("page_role") == account.id:
+                kept = msgspec.json.encode(chosen | {"page_role": ""})
+                self.db.conn.execute("UPDATE spaces SET settings = ? WHERE space = ?", (self.seal.close(kept), space))
+        for (body,) in self.query("SELECT body FROM cases"):
+            if (case := self._case(body)).page == account.id:
+                self._write_case(replace(case, page=None))
+                self._redact_waiting(replace(case, page=None), account)
+
+    def _note(self, space: str, act: str, now: float, case: str | None = None) -> None:
+        """Add a line to the audit trail that names nobody."""
+        line = {"space": space, "case_id": case, "at": now, "platform": "", "account": "", "act": act}
+        self.db.table("audit").insert(line)
 
     def _closed(self, effect: Effect) -> bytes:
         return self.seal.close(msgspec.json.encode(effect))
@@ -314,10 +352,10 @@ class Store(Database):
         self.db.table("cases").upsert(
             {
                 "id": case.id,
-                "space": case.space,
+                "space": self.placed(case.space),
                 "kind": case.kind,
                 "platform": case.about.platform,
-                "account": case.about.id,
+                "account": self.hashed(case.about),
                 "seen_at": case.seen_at.astimezone(UTC).isoformat(),
                 "body": self.seal.close(msgspec.json.encode(case)),
             },
@@ -330,38 +368,23 @@ class Store(Database):
         }
         self.db.conn.executemany(
             "INSERT INTO targets VALUES (?, ?, ?)",
-            [(case.id, account.platform, account.id) for account in sorted(named)],
+            [(case.id, *self._key(account)) for account in sorted(named)],
         )
 
     def _upsert_recipient(self, account: Account, **values: int | str) -> None:
         with self.transaction():
             self.db.table("recipients").upsert(
-                {"platform": account.platform, "account": account.id, **values}, pk=("platform", "account")
+                {
+                    "platform": account.platform,
+                    "account": self.hashed(account),
+                    "who": self.seal.close(account.id.encode()),
+                    **values,
+                },
+                pk=("platform", "account"),
             )
 
-
-def _without(case: Case, account: Account, *, own: bool) -> Case:
-    """Return a case in which an account is no longer named, without the words that were aimed at it."""
-    others = tuple(target for target in case.targets if target.account != account)
-    return replace(
-        case,
-        targets=others,
-        likely=None if case.likely == account else case.likely,
-        accused=None if case.accused == account and not own else case.accused,
-        despairing=None if case.despairing == account else case.despairing,
-        evidence=case.evidence if own and (others or others == case.targets) else (),
-    )
-
-
-def _moved(effect: Effect, space: str, to: str) -> Effect:
-    if isinstance(effect, AlertModerators | UpdateAlert):
-        alert = effect.alert
-        if alert.space != space:
-            return effect
-        return replace(
-            effect, alert=replace(alert, space=to, channel=alert.channel.replace(space, to, 1), message_id="")
-        )
-    return replace(effect, space=to)
+    def _key(self, account: Account) -> tuple[str, str]:
+        return account.platform, self.hashed(account)
 
 
 def _besides(cases: Sequence[str]) -> str:

@@ -110,7 +110,7 @@ class Den:
     def trail(self) -> list[tuple[str, str]]:
         """Return who did what about the case."""
         lines = self.home.parts.records.trail(self.guild.id, self.case.id)
-        return [(line.actor.id, line.act) for line in lines]
+        return [(line.actor.id if line.actor else "", line.act) for line in lines]
 
     def did(self, user: User, *acts: str) -> bool:
         """Return whether the trail says that somebody did something, and nothing else."""

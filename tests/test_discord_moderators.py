@@ -61,7 +61,10 @@ class Yard:
 
     def audit(self) -> list[tuple[str, str, str]]:
         """Return who did what, and what they added."""
-        return [(one.actor.id, one.act, one.note) for one in self.home.parts.records.trail(self.guild.id)]
+        return [
+            (one.actor.id if one.actor else "", one.act, one.note)
+            for one in self.home.parts.records.trail(self.guild.id)
+        ]
 
     async def ask(self, command: str, by: User | None = None, **options: Any) -> Answer:
         """Use a command, by default as Mo."""

@@ -162,7 +162,7 @@ def test_what_a_space_wants_is_known_before_it_has_a_channel(config: Config, rec
 def test_policies_are_read_anew_once_they_are_forgotten(policies: Policies, records: Records, store: Store) -> None:
     policies.choose("work", MO, {"mode": "advise", "alert_channel": "99"}, 1.0)
     assert policies.alerting("99") == ["work"]
-    store.leave("work")
+    store.leave("work", 0.0)
     assert policies.of("work").mode is Mode.ADVISE
     policies.forget()
     assert policies.of("work").mode is Mode.ALERT

@@ -12,7 +12,7 @@ from telegram import BusinessConnection, Message
 from telegram.error import BadRequest, TelegramError
 
 from bot.platforms.telegram_bot.reading import NAME, Usernames, account, to_message
-from bot.policies import private_space
+from bot.policy import private_space
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:

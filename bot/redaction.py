@@ -1,0 +1,37 @@
+"""What is left of a case or an effect when somebody is forgotten or a space moves, as pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.case import Case
+from bot.effects import AlertModerators, Effect, UpdateAlert
+from classifiers.conversation import Account
+
+
+def without(case: Case, account: Account, *, own: bool) -> Case:
+    """Return a case in which an account is no longer named, without the words that were aimed at it.
+
+    With `own` the account itself asked for it: then it stays accused, and words aimed at others too or only perhaps at it stay.
+    """
+    others = tuple(target for target in case.targets if target.account != account)
+    return replace(
+        case,
+        targets=others,
+        likely=None if case.likely == account else case.likely,
+        accused=None if case.accused == account and not own else case.accused,
+        despairing=None if case.despairing == account else case.despairing,
+        evidence=case.evidence if own and (others or others == case.targets) else (),
+    )
+
+
+def moved(effect: Effect, space: str, to: str) -> Effect:
+    """Return an effect as it is in the new space."""
+    if isinstance(effect, AlertModerators | UpdateAlert):
+        alert = effect.alert
+        if alert.space != space:
+            return effect
+        return replace(
+            effect, alert=replace(alert, space=to, channel=alert.channel.replace(space, to, 1), message_id="")
+        )
+    return replace(effect, space=to)
