@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.config import Config
+from bot.database import claimed
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.inbox import Inbox
@@ -25,7 +26,7 @@ from bot.parts import Parts
 from bot.people import People
 from bot.policies import Policies
 from bot.records import AUDIT_DAYS, Records
-from bot.sealing import Seal, load_seal
+from bot.sealing import KEY_VARIABLE, Seal, WrongKeyError, load_seal, next_key_file, take_next_key
 from bot.store import Store
 from classifiers.artefact import bundled, load
 from classifiers.classifier import Classifier
@@ -76,8 +77,25 @@ def composed(
 
 def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> Store:
     """Open the database that the settings name; a new one gets a new key."""
-    database = folder / config.store.database
-    return Store(database, open_seal(config, folder, environment, create=not database.exists()))
+    database, key_file = folder / config.store.database, folder / config.store.key_file
+    seal = open_seal(config, folder, environment, create=not database.exists())
+    try:
+        return Store(database, seal)
+    except WrongKeyError:
+        if environment.get(KEY_VARIABLE) or not next_key_file(key_file).exists():
+            raise
+        store = Store(database, load_seal(next_key_file(key_file), {}, create=False))
+        take_next_key(key_file)  # a kill ended the change of keys between its last two steps
+        return store
+
+
+@contextmanager
+def running(config: Config, folder: Path, environment: Mapping[str, str]) -> Iterator[Store]:
+    """Open the database for the one Haven that runs on it."""
+    with claimed(folder / config.store.database):
+        store = open_store(config, folder, environment)
+        next_key_file(folder / config.store.key_file).unlink(missing_ok=True)  # a kill ended the change of keys early
+        yield store
 
 
 def open_seal(config: Config, folder: Path, environment: Mapping[str, str], *, create: bool) -> Seal:

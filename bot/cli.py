@@ -1,4 +1,4 @@
-"""The command line: `haven demo | try | scan | run | doctor | advice | config | forget | verify | train | evaluate`."""
+"""The command line: `haven demo | try | scan | run | doctor | advice | config | forget | backup | …`."""
 
 from __future__ import annotations
 
@@ -174,14 +174,11 @@ def example() -> None:
 @_config
 def forget(platform: str, account: str, config_file: Path | None) -> None:
     """Erase everything about an account (a platform's name and the account's id) from the database."""
-    from bot.app import now, open_store
-    from bot.config import load_config
+    from bot.app import now
+    from bot.upkeep import existing_store
     from classifiers.conversation import Account
 
-    settings, folder = load_config(config_file)
-    if not (folder / settings.store.database).exists():
-        raise InputError(f"{folder / settings.store.database}: there is no database")
-    store = open_store(settings, folder, os.environ)
+    store = existing_store(config_file, os.environ)
     erased = store.forget(Account(_printable(platform), _printable(account)), now().timestamp())
     store.close()
     click.echo(f"erased; cases about this account or aimed at it: {erased}")
@@ -192,15 +189,50 @@ def forget(platform: str, account: str, config_file: Path | None) -> None:
 @_config
 def verify(file: Path, config_file: Path | None) -> None:
     """Say whether a file of /evidence is unchanged and was sealed with this Haven's key."""
-    from bot.app import open_seal
-    from bot.config import load_config
-    from bot.evidence import trouble
     from bot.platforms.console import visible
+    from bot.upkeep import vouched
 
-    settings, folder = load_config(config_file)
-    if wrong := trouble(file.read_bytes(), open_seal(settings, folder, os.environ, create=False)):
-        raise InputError(f"{file}: {wrong}")
-    click.echo(visible(f"{file}: unchanged, and sealed with this Haven's key"))
+    click.echo(visible(f"{file}: unchanged, and sealed with {vouched(config_file, os.environ, file)}"))
+
+
+@main.command()
+@click.argument("file", type=_PATH)
+@_config
+def backup(file: Path, config_file: Path | None) -> None:
+    """Copy the database to a new file, also while Haven runs; it is as sealed, and the key is not in it."""
+    from bot.platforms.console import visible
+    from bot.upkeep import take_backup
+
+    take_backup(config_file, os.environ, file)
+    click.echo(visible(f"{file}: a whole copy of the database; keep the key elsewhere"))
+
+
+@main.command()
+@click.argument("file", type=_PATH)
+@_config
+def restore(file: Path, config_file: Path | None) -> None:
+    """Put a backup in the place of the database, which stays beside it; Haven must not run."""
+    from bot.platforms.console import visible
+    from bot.upkeep import put_back
+
+    kept = put_back(config_file, os.environ, file)
+    click.echo(visible(f"restored from {file}; the database from before: {kept or 'there was none'}"))
+
+
+@main.group()
+def key() -> None:
+    """Look after the encryption key."""
+
+
+@key.command()
+@_config
+def rotate(config_file: Path | None) -> None:
+    """Encrypt everything with a new key; Haven must not run."""
+    from bot.platforms.console import visible
+    from bot.upkeep import rotate_key
+
+    click.echo(visible(f"everything is encrypted with a new key: {rotate_key(config_file, os.environ)}"))
+    click.echo("backups of before open with the key of their time only: make a new one")
 
 
 _CARD = click.Path(dir_okay=False, readable=False, path_type=Path)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from bot.app import composed, open_classifier, open_store
+from bot.app import composed, open_classifier, running
 from bot.config import Config, StoreSettings
 from bot.platforms.console import NAME, ConsolePlatform, visible
 from bot.story import Story, load_story, messages_of
@@ -37,8 +37,10 @@ def play(pace: float, database: Path | None, console: Console | None = None) -> 
 
 
 async def _play(told: Story, config: Config, pace: float, console: Console) -> None:
-    store = open_store(config, Path(), {})
-    with composed(config, store, [ConsolePlatform(console)], open_classifier(config, Path())) as parts:
+    with (
+        running(config, Path(), {}) as store,
+        composed(config, store, [ConsolePlatform(console)], open_classifier(config, Path())) as parts,
+    ):
         console.print(Text(told.about, style="bold"))
         console.print(Text("Green frames are private messages, yellow ones are for the moderators.\n", style="dim"))
         if store.next_due(NAME) is not None:

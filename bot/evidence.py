@@ -77,15 +77,15 @@ def sealed(sheet: str, seal: Seal) -> bytes:
     return content + f"SHA-256 {sha256(content).hexdigest()} SEAL {seal.sign(content)}\n".encode()
 
 
-def trouble(file: bytes, seal: Seal) -> str | None:
-    """Return what is wrong with a file, None if it is as the Haven that has this key wrote it."""
+def trouble(file: bytes, seal: Seal, former: Sequence[bytes] = ()) -> str | None:
+    """Return what is wrong with a file, None if it is as the Haven wrote it that has this key, or had the `former`."""
     start = file.rstrip(b"\n").rfind(b"\n") + 1
     content, last = file[:start], _LAST_LINE.fullmatch(file[start:])
     if last is None:
         return "not an evidence file, or changed: it does not end with the line that seals it"
     if sha256(content).hexdigest().encode() != last["digest"]:
         return "changed since it was sealed: it does not have the SHA-256 that its last line says"
-    if not seal.verify(content, last["signature"].decode()):
+    if not seal.verify(content, last["signature"].decode(), former):
         return "changed, or sealed with another key than this Haven's"
     return None
 

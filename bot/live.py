@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bot.app import composed, open_classifier, open_store, serve, stdin_lines
+from bot.app import composed, open_classifier, running, serve, stdin_lines
 from bot.config import Config, load_config, token
 from bot.platforms.console import ConsolePlatform, Room
 from bot.sealing import one_time_seal
@@ -41,12 +41,12 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
         "discord": token("discord", config.discord, folder, environment),
         "telegram": token("telegram", config.telegram, folder, environment),
     }
-    store = open_store(config, folder, environment)
-    if any(tokens.values()):
-        asyncio.run(_online(config, folder, store, tokens))
-    else:
-        log.info("no platform has a token: reading the console")
-        asyncio.run(_on_console(config, folder, store))
+    with running(config, folder, environment) as store:
+        if any(tokens.values()):
+            asyncio.run(_online(config, folder, store, tokens))
+        else:
+            log.info("no platform has a token: reading the console")
+            asyncio.run(_on_console(config, folder, store))
 
 
 def rehearse() -> None:

@@ -62,7 +62,7 @@ def test_played_again_on_its_database_the_demo_does_nothing_twice(haven: Run, tm
     database = tmp_path / "story.db"
     first = haven("demo", "--pace", "0", "--database", "story.db")
     recorded = outbox(database)
-    assert {path.name for path in tmp_path.iterdir()} == {"story.db", "story.key"}
+    assert {path.name for path in tmp_path.iterdir()} == {"story.db", "story.db.lock", "story.key"}
     assert sorted(effect for _, _, effect, _ in recorded if effect != "UpdateAlert") == [
         "AdviseTarget",
         "AlertModerators",

@@ -1,0 +1,88 @@
+"""What the owner of a Haven does with its database: a new key, copies, what one file of evidence is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from bot import backup
+from bot.app import now, open_seal, open_store
+from bot.config import load_config
+from bot.database import claimed
+from bot.evidence import trouble
+from bot.rotation import former_keys, rotate
+from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
+from bot.store import Store
+from classifiers.errors import InputError
+
+Environment = Mapping[str, str]
+
+
+def existing_store(config_file: Path | None, environment: Environment) -> Store:
+    """Open the database that the settings name; InputError where there is none."""
+    config, folder = load_config(config_file)
+    if not (folder / config.store.database).exists():
+        raise InputError(f"{folder / config.store.database}: there is no database")
+    return open_store(config, folder, environment)
+
+
+def rotate_key(config_file: Path | None, environment: Environment) -> str:
+    """Close the database with a new key, while nobody else uses it, and return where that is.
+
+    A new key in a file is written beside the old one first. After a kill, whichever opens the database is the key.
+    """
+    config, folder = load_config(config_file)
+    database, key_file = folder / config.store.database, folder / config.store.key_file
+    with claimed(database):
+        existing_store(config_file, environment).close()  # it ends what a kill left of an earlier change
+        old = open_seal(config, folder, environment, create=False)
+        with closing(Store(database, old, alone=True)) as store:
+            new = _new_seal(key_file, environment)
+            rotate(store, new, now().timestamp())
+            if old.source != KEY_VARIABLE:
+                take_next_key(key_file)
+            store.sweep()
+    return new.source
+
+
+def take_backup(config_file: Path | None, environment: Environment, file: Path) -> None:
+    """Copy the database to a new file, also while Haven runs."""
+    with closing(existing_store(config_file, environment)) as store:
+        backup.backup(store, file)
+
+
+def put_back(config_file: Path | None, environment: Environment, file: Path) -> Path | None:
+    """Put a copy in the place of the database; return where that is now, None when there was none."""
+    config, folder = load_config(config_file)
+    database = folder / config.store.database
+    with claimed(database):
+        seal = open_seal(config, folder, environment, create=False)
+        kept = database.with_name(f"{database.name}.replaced-{now():%Y%m%dT%H%M%SZ}")
+        return kept if backup.restore(file, database, seal, kept) else None
+
+
+def vouched(config_file: Path | None, environment: Environment, file: Path) -> str:
+    """Return with which key a file of evidence was sealed, and is unchanged since; InputError when it was not."""
+    config, folder = load_config(config_file)
+    content, seal = file.read_bytes(), open_seal(config, folder, environment, create=False)
+    wrong = trouble(content, seal)
+    if wrong and (folder / config.store.database).exists():
+        with closing(open_store(config, folder, environment)) as store:
+            if trouble(content, store.seal, former_keys(store)) is None:
+                return "an earlier key of this Haven"
+    if wrong:
+        raise InputError(f"{file}: {wrong}")
+    return "this Haven's key"
+
+
+def _new_seal(key_file: Path, environment: Environment) -> Seal:
+    if old := environment.get(KEY_VARIABLE):
+        new = environment.get(NEW_KEY_VARIABLE, "")
+        if not new or new == old:
+            raise InputError(f"{NEW_KEY_VARIABLE}: no new key; where {KEY_VARIABLE} holds the key, it comes from there")
+        return Seal(new.encode(), NEW_KEY_VARIABLE)
+    made = next_key_file(key_file)
+    made.unlink(missing_ok=True)
+    make_key(made)
+    return Seal(read_secret(made).encode(), str(key_file))

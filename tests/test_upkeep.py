@@ -1,0 +1,451 @@
+"""Migrations, keys and backups, each killed at every step by a real process."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from schemas.write import BEN, KAYLA, KEY, MO, NOON, NOTE, OWNER, PRIVATE, SAM, WORDS, case
+
+from bot.app import open_store, running
+from bot.case import Case
+from bot.config import Config
+from bot.database import claimed
+from bot.effects import AdviseTarget, Outcome
+from bot.evidence import sealed
+from bot.policy import Recipient
+from bot.records import Entry, Records
+from bot.rotation import former_keys, rotate
+from bot.schema import SEALED, migrations
+from bot.sealing import Seal, load_seal, next_key_file, one_time_seal
+from bot.store import Settled, Store
+from classifiers.assessment import Kind
+from classifiers.errors import InputError
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Refused = Callable[..., None]
+
+ROOT = Path(__file__).parents[1]
+SCHEMAS = Path(__file__).parent / "schemas"
+VERSIONS = [file.stem for file in sorted(SCHEMAS.glob("*.sql"))]
+ACCOUNTS = (KAYLA, SAM, BEN, MO, OWNER)
+
+
+def built(folder: Path, version: str) -> Path:
+    """Make a database as a version left it, with its key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "haven.db")) as connection:
+        connection.executescript((SCHEMAS / f"{version}.sql").read_text())
+        connection.execute("PRAGMA journal_mode = WAL")
+    (folder / "haven.key").write_bytes(KEY)
+    (folder / "haven.key").chmod(0o600)
+    return folder / "haven.db"
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.glob("haven.db*")))
+
+
+def opened(folder: Path) -> Store:
+    return open_store(Config(), folder, {})
+
+
+def killed(work: str, folder: Path, environment: dict[str, str], every: int = 1) -> Iterator[Path]:
+    """Yield what each kill of a piece of work leaves of FOLDER/start, and at last what it makes."""
+    command = [sys.executable, "-P", "-W", "ignore", str(ROOT / "tests" / "killed.py"), work, str(folder), str(every)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
+    for step in range(0, int(done.stdout), every):
+        yield folder / str(step)
+
+
+def first() -> Case:
+    return replace(case("c1", "-100", KAYLA, SAM), likely=BEN)
+
+
+def told() -> Case:
+    return case("c3", "-200", BEN, BEN, Kind.DISCLOSURE)
+
+
+def check_all(store: Store, *, audited: bool = True) -> None:
+    """Check that a store has everything with which databases of all versions were filled."""
+    assert store.case("-100", KAYLA, Kind.THREAT) == store.case_of("c1") == first()
+    assert store.case(PRIVATE, KAYLA, Kind.THREAT) == case("c2", PRIVATE, KAYLA, OWNER)
+    assert store.spaces() == ["-100", "-200", PRIVATE]
+    assert store.cases_naming(BEN) == [first(), told()]
+    assert store.cases_naming(OWNER) == [case("c2", PRIVATE, KAYLA, OWNER)]
+    assert store.recipient(SAM) == Recipient(opted_in=True, advised_at=first().seen_at)
+    assert store.recipient(BEN) == Recipient(opted_in=False)
+    assert store.recipient(KAYLA) == Recipient()
+    assert store.settled("c1") == [Settled("AdviseTarget", Outcome.DELIVERED, "", 5.0)]
+    waiting = store.query("SELECT effect, payload FROM outbox WHERE settled_at IS NULL ORDER BY id")
+    assert [name for name, _ in waiting] == ["UpdateAlert", "AlertModerators"]
+    assert WORDS.encode() in store.seal.open(waiting[0][1])
+    if audited:
+        records = Records(store)
+        assert records.settings("-100") == {"mode": "alert", "page_role": MO.id}
+        assert records.seen_at("-200") == 6.0
+        assert records.trail("-100") == [Entry(10.0, MO, "noted", "c1", NOTE)]
+        assert records.trail("-200") == [Entry(11.0, KAYLA, "set_up", None, "")]
+
+
+def check_sealed(folder: Path) -> None:
+    """Check that neither a word nor an account can be read in a folder's database."""
+    held = bytes_of(folder)
+    for secret in (*(account.id for account in ACCOUNTS), WORDS, NOTE, "page_role", "lobby"):
+        assert secret.encode() not in held, secret
+
+
+# Every released schema.
+
+
+def test_there_is_a_database_of_every_schema() -> None:
+    with closing(Store(None, one_time_seal())) as store:
+        assert [migration.name for migration in migrations.applied(store.db)] == VERSIONS, "run tests/schemas/write.py"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_database_of_every_version_is_brought_up_to_date_with_all_that_it_holds(tmp_path: Path, version: str) -> None:
+    built(tmp_path, version)
+    for _ in range(2):  # the second time there is nothing left to bring up to date
+        with closing(opened(tmp_path)) as store:
+            check_all(store, audited=version != VERSIONS[0])
+        check_sealed(tmp_path)
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_what_was_brought_up_to_date_is_built_like_what_is_new(tmp_path: Path, version: str) -> None:
+    def schema(store: Store) -> list[tuple[str, str]]:
+        rows = store.query("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%migrations%' ORDER BY name")
+        return [(name, " ".join(str(sql).split())) for name, sql in rows]
+
+    built(tmp_path, version)
+    with closing(opened(tmp_path)) as old, closing(Store(None, one_time_seal())) as new:
+        assert schema(old) == schema(new)
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_a_kill_while_a_database_is_brought_up_to_date_costs_nothing(
+    tmp_path: Path, environment: dict[str, str], version: str
+) -> None:
+    built(tmp_path / "start", version)
+    for left in killed("open", tmp_path, environment, every=1 if version == VERSIONS[-2] else 7):
+        with closing(opened(left)) as store:
+            check_all(store, audited=version != VERSIONS[0])
+        check_sealed(left)
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_another_key_changes_nothing_in_an_old_database(tmp_path: Path, version: str) -> None:
+    file = built(tmp_path, version)
+    before = file.read_bytes()
+    with pytest.raises(InputError, match="this key does not open"):
+        Store(file, one_time_seal())
+    assert file.read_bytes() == before
+    with closing(opened(tmp_path)) as store:
+        check_all(store, audited=version != VERSIONS[0])
+
+
+def test_an_old_database_that_an_older_haven_uses_is_left_to_it(tmp_path: Path) -> None:
+    file = built(tmp_path, "m003_begun")
+    with closing(sqlite3.connect(file)) as older:
+        older.execute("SELECT * FROM cases").fetchall()
+        with pytest.raises(InputError, match=r"haven\.db: another program has it open; stop Haven first"):
+            opened(tmp_path)
+        assert older.execute("SELECT account FROM cases WHERE id = 'c1'").fetchall() == [(KAYLA.id,)]
+    opened(tmp_path).close()
+
+
+# A new key.
+
+
+def test_a_new_key_opens_everything_and_the_old_one_nothing(tmp_path: Path, haven: Run, refused: Refused) -> None:
+    built(tmp_path, VERSIONS[-1])
+    with closing(opened(tmp_path)) as store:
+        before = {(table, column): held(store, table, column) for table, column in SEALED}
+        hashes = [held(store, table, "account") for table in ("cases", "targets", "recipients", "audit")]
+    result = haven("key", "rotate")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["haven.db", "haven.db.lock", "haven.key"]
+    assert (tmp_path / "haven.key").read_bytes() != KEY
+    assert (tmp_path / "haven.key").stat().st_mode & 0o777 == 0o600
+    with closing(opened(tmp_path)) as store:
+        check_all(store)
+    everything = bytes_of(tmp_path)
+    for value in (value for values in (*before.values(), *hashes) for value in values):
+        assert (value.encode() if isinstance(value, str) else value) not in everything
+    (tmp_path / "haven.key").write_bytes(KEY)
+    refused(haven("config", "check"), "haven.db: haven.key: this key does not open")
+
+
+def held(store: Store, table: str, column: str) -> list[bytes | str]:
+    return [row[column] for row in store.db.query(f"SELECT * FROM {table}") if row[column] is not None]  # noqa: S608
+
+
+def test_a_kill_while_the_key_changes_leaves_a_key_that_opens_everything(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    built(tmp_path / "start", VERSIONS[-1])
+    keys = set()
+    for left in killed("rotate", tmp_path, environment):
+        with running(Config(), left, {}) as store:
+            check_all(store)
+            store.close()
+        assert not next_key_file(left / "haven.key").exists()
+        check_sealed(left)
+        keys.add((left / "haven.key").read_bytes() == KEY)
+    assert keys == {True, False}
+
+
+def test_a_key_from_the_environment_gives_way_to_another_one_from_there(
+    tmp_path: Path, haven: Run, refused: Refused
+) -> None:
+    built(tmp_path, VERSIONS[-1])
+    old, new = KEY.decode(), Fernet.generate_key().decode()
+    (tmp_path / "haven.key").unlink()
+    for wrong in ({}, {"HAVEN_NEW_KEY": old}, {"HAVEN_NEW_KEY": "short"}):
+        refused(haven("key", "rotate", HAVEN_KEY=old, **wrong), "HAVEN_NEW_KEY: ")
+    assert haven("key", "rotate", HAVEN_KEY=old, HAVEN_NEW_KEY=new).returncode == 0
+    assert not (tmp_path / "haven.key").exists()
+    refused(haven("config", "check", HAVEN_KEY=old), "haven.db: HAVEN_KEY: this key does not open")
+    with closing(open_store(Config(), tmp_path, {"HAVEN_KEY": new})) as store:
+        check_all(store)
+
+
+def test_evidence_of_before_a_new_key_can_still_be_verified(tmp_path: Path, haven: Run, refused: Refused) -> None:
+    built(tmp_path, VERSIONS[-1])
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_bytes(
+            sealed("the case\n", load_seal(tmp_path / "haven.key", {}, create=False))
+        )
+        assert haven("key", "rotate").returncode == 0
+    for number in range(3):
+        result = haven("verify", f"{number}.txt")
+        assert result.stdout == f"{number}.txt: unchanged, and sealed with an earlier key of this Haven\n"
+    (tmp_path / "forged.txt").write_bytes(sealed("the case\n", one_time_seal()))
+    refused(haven("verify", "forged.txt"), "forged.txt: changed, or sealed with another key than this Haven's")
+    with closing(opened(tmp_path)) as store:
+        assert len(former_keys(store)) == 3
+
+
+def test_something_damaged_keeps_the_key_from_being_changed(tmp_path: Path) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    with closing(opened(tmp_path)) as store:
+        store.db.conn.execute("UPDATE audit SET note = x'00' WHERE note IS NOT NULL")
+        store.db.conn.commit()
+        old = store.seal
+        with pytest.raises(InputError, match=r"haven\.db: something in it does not open with its key; nothing was"):
+            rotate(store, one_time_seal(), 1.0)
+        assert store.seal is old
+        assert store.case_of("c1") == first()
+    with closing(Store(file, Seal(KEY, "again"))) as store:
+        assert store.case("-100", KAYLA, Kind.THREAT) == first()
+
+
+# Forgetting.
+
+
+def test_a_kill_while_somebody_is_forgotten_leaves_all_of_them_or_nothing(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    built(tmp_path / "start", VERSIONS[-1])
+    with closing(opened(tmp_path / "start")) as store:
+        ((body,),) = store.query("SELECT body FROM cases WHERE id = 'c1'")
+    found = set()
+    for left in killed("forget", tmp_path, environment, every=2):
+        with closing(opened(left)) as store:
+            forgotten = store.case_of("c1") == replace(first(), targets=(), evidence=())
+            assert (body in bytes_of(left)) != forgotten
+            if not forgotten:
+                check_all(store)
+        found.add(forgotten)
+    assert found == {True, False}
+
+
+# One at a time.
+
+
+def test_a_second_haven_ends_with_a_line_and_other_commands_work_beside_the_first(
+    tmp_path: Path, haven: Run, refused: Refused
+) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    with claimed(file), closing(opened(tmp_path)) as store:
+        refused(haven("run", said="kayla> hello"), "haven: haven.db: another Haven runs on it")
+        refused(haven("demo", "--database", "haven.db"), "haven.db: another Haven runs on it")
+        refused(haven("key", "rotate"), "haven.db: another Haven runs on it")
+        refused(haven("restore", "haven.db"), "haven.db: another Haven runs on it")
+        assert haven("config", "check").returncode == 0
+        assert haven("doctor").returncode == 0
+        assert haven("backup", "copy.db").returncode == 0
+        assert haven("forget", "telegram", SAM.id).returncode == 0
+        left = store.case_of("c1")
+        assert left
+        assert left.targets == ()
+        check_sealed(tmp_path)
+    assert haven("run").returncode == 0
+
+
+def test_a_killed_haven_leaves_no_lock(tmp_path: Path, haven: Run, environment: dict[str, str]) -> None:
+    built(tmp_path, VERSIONS[-1])
+    command = [sys.executable, "-P", "-m", "bot", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running_haven:
+        assert running_haven.stderr
+        assert b"reading the console" in running_haven.stderr.readline()
+        assert haven("run").stderr == "haven: haven.db: another Haven runs on it\n"
+        running_haven.kill()
+    assert haven("run").returncode == 0
+
+
+@pytest.mark.parametrize("command", [("key", "rotate"), ("restore", "backup.db")], ids=" ".join)
+def test_what_needs_the_database_alone_waits_for_nobody(
+    tmp_path: Path, haven: Run, refused: Refused, command: tuple[str, ...]
+) -> None:
+    built(tmp_path, VERSIONS[-1])
+    shutil.copy(tmp_path / "haven.db", tmp_path / "backup.db")
+    with closing(opened(tmp_path)) as store:
+        refused(haven(*command), "haven.db: another program has it open; stop Haven first")
+        check_all(store)
+    assert (tmp_path / "haven.key").read_bytes() == KEY
+    assert haven(*command).returncode == 0
+
+
+# Backups.
+
+
+def test_a_backup_is_whole_sealed_and_without_the_key(tmp_path: Path, haven: Run, refused: Refused) -> None:
+    built(tmp_path, VERSIONS[-1])
+    (tmp_path / "elsewhere").mkdir()
+    result = haven("backup", "elsewhere/haven.db")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [file.name for file in (tmp_path / "elsewhere").iterdir()] == ["haven.db"]
+    assert (tmp_path / "elsewhere" / "haven.db").stat().st_mode & 0o777 == 0o600
+    check_sealed(tmp_path / "elsewhere")
+    assert KEY not in bytes_of(tmp_path / "elsewhere")
+    with closing(Store(tmp_path / "elsewhere" / "haven.db", Seal(KEY, "the key"))) as store:
+        check_all(store)
+    refused(haven("backup", "elsewhere/haven.db"), "elsewhere/haven.db: is there already")
+    refused(haven("backup", "nowhere/haven.db"), "nowhere/haven.db", "No such file or directory")
+
+
+def test_a_kill_leaves_a_whole_backup_or_none(tmp_path: Path, environment: dict[str, str]) -> None:
+    built(tmp_path / "start", VERSIONS[-1])
+    there = set()
+    for left in killed("backup", tmp_path, environment, every=3):
+        there.add((left / "backup.db").exists())
+        if (left / "backup.db").exists():
+            with closing(Store(left / "backup.db", Seal(KEY, "the key"))) as store:
+                check_all(store)
+    assert there == {True, False}
+
+
+def test_a_backup_comes_back_and_what_was_there_stays_beside_it(tmp_path: Path, haven: Run) -> None:
+    file = built(tmp_path, "m003_begun")
+    shutil.copy(file, tmp_path / "backup.db")
+    haven("forget", "telegram", KAYLA.id)
+    result = haven("restore", "backup.db")
+    assert (result.returncode, result.stderr) == (0, "")
+    (kept,) = tmp_path.glob("haven.db.replaced-*")
+    assert kept.name in result.stdout
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with closing(opened(tmp_path)) as store:
+        check_all(store)
+    with closing(Store(kept, Seal(KEY, "the key"))) as before:
+        assert before.case_of("c1") is None
+        assert before.case_of("c3") == told()
+
+
+def test_a_backup_is_put_where_nothing_is(tmp_path: Path, haven: Run) -> None:
+    built(tmp_path, VERSIONS[-1]).rename(tmp_path / "backup.db")
+    result = haven("restore", "backup.db")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "there was none" in result.stdout
+    with closing(opened(tmp_path)) as store:
+        check_all(store)
+
+
+@pytest.mark.parametrize("damage", [b"no database at all, but long enough to be taken for one " * 100, None])
+def test_a_backup_replaces_a_damaged_database(tmp_path: Path, haven: Run, damage: bytes | None) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    shutil.copy(file, tmp_path / "backup.db")
+    broken = damage or file.read_bytes()[:9000]
+    file.write_bytes(broken)
+    file.with_name("haven.db-wal").write_bytes(b"left over")
+    assert haven("restore", "backup.db").returncode == 0
+    (kept,) = (one for one in tmp_path.glob("haven.db.replaced-*") if not one.name.endswith("-wal"))
+    assert kept.read_bytes() == broken
+    with closing(opened(tmp_path)) as store:
+        check_all(store)
+
+
+def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven: Run, refused: Refused) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    with closing(opened(tmp_path)) as store:
+        check_all(store)
+    before = file.read_bytes()
+    good = (tmp_path / "good.db").write_bytes(before)
+    (tmp_path / "empty.db").touch()
+    (tmp_path / "cut.db").write_bytes(before[: good // 2])
+    (tmp_path / "prose.db").write_bytes(b"Dear diary,\n" * 1000)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection, connection:
+        connection.execute("CREATE TABLE colours (name TEXT)")
+    shutil.copy(tmp_path / "good.db", tmp_path / "newer.db")
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('haven', 'm999_later', '')"
+        )
+    Store(tmp_path / "others.db", one_time_seal()).close()
+    for name, *words in (
+        ("empty.db", "empty.db: not a backup of Haven"),
+        ("cut.db", "cut.db: not a backup of Haven, or damaged"),
+        ("prose.db", "prose.db: not a backup of Haven"),
+        ("other.db", "other.db: not a backup of Haven"),
+        ("newer.db", "newer.db: written by a newer version of Haven (m999_later)"),
+        ("others.db", "others.db: haven.key: this key does not open"),
+        ("none.db", "none.db: No such file"),
+        (".", "Is a directory"),
+    ):
+        refused(haven("restore", name), *words)
+        assert file.read_bytes() == before
+        assert not [one.name for one in tmp_path.iterdir() if "restoring" in one.name or "replaced" in one.name]
+
+
+def test_a_kill_while_a_backup_is_put_back_leaves_the_one_or_the_other(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = built(tmp_path / "start", VERSIONS[-1])
+    shutil.copy(file, tmp_path / "start" / "backup.db")
+    with closing(opened(tmp_path / "start")) as store:
+        store.forget(KAYLA, 20.0)
+    found = set()
+    for left in killed("restore", tmp_path, environment):
+        with closing(opened(left)) as store:
+            assert store.case_of("c3") == told()
+            restored = store.case_of("c1") is not None
+            if restored:
+                check_all(store)
+            found.add(restored)
+    assert found == {True, False}
+
+
+def test_a_warning_that_waited_in_a_backup_is_not_sent_again(tmp_path: Path, haven: Run) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    waiting = replace(case("c9", "home", KAYLA, SAM), ruling=None)
+    with closing(opened(tmp_path)) as store:
+        store.record(waiting, [AdviseTarget("c9", "home", SAM, Kind.THREAT, "en-GB", crisis=False)], 30.0)
+    assert haven("backup", "backup.db").returncode == 0
+    assert haven("restore", "backup.db").returncode == 0
+    with closing(Store(file, Seal(KEY, "the key"))) as store:
+        row = store.begin("telegram", NOON.timestamp(), ("c1", "c3"))
+        assert row
+        assert (row.case, row.begun_at) == ("c9", 30.0)
