@@ -12,8 +12,8 @@ from classifiers.conversation import Account
 def without(case: Case, account: Account, *, own: bool) -> Case:
     """Return a case in which an account is no longer named, without the words that were aimed at it.
 
-    With `own` the account itself asked for it: then it stays accused, and words stay that are aimed at others too or only
-    perhaps at it.
+    With `own` the account itself asked for it: then it stays accused, and words stay that are aimed at others too, or
+    only perhaps at it.
     """
     others = tuple(target for target in case.targets if target.account != account)
     return replace(

@@ -217,7 +217,8 @@ class Den:
 
     def trail(self) -> list[tuple[int, str]]:
         """Return who did what about the case."""
-        return [(int(line.actor.id), line.act) for line in self.home.parts.records.trail(self.space, self.case.id)]
+        lines = self.home.parts.records.trail(self.space, self.case.id)
+        return [(int(line.actor.id) if line.actor else 0, line.act) for line in lines]
 
     async def command(self, user: User, text: str, **more: Any) -> list[Message]:
         """Type a command in the moderators' chat and return the answers."""

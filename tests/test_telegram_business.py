@@ -13,8 +13,8 @@ from telegram_storm import THREAT, Den, Living, den, hurry, until
 from bot.app import open_classifier
 from bot.config import Config, PolicySettings
 from bot.database import Database
-from bot.policies import Policies, private_space
-from bot.policy import AdviceBy, Mode
+from bot.policies import Policies
+from bot.policy import AdviceBy, Mode, private_space
 from bot.records import Records
 from bot.sealing import one_time_seal
 from bot.store import Store
