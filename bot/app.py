@@ -18,6 +18,8 @@ from bot.config import Config
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.inbox import Inbox
+from bot.ledger import Ledger
+from bot.linker import Linker
 from bot.memory import Memory
 from bot.moderation import Moderation
 from bot.outbox import Outbox
@@ -52,9 +54,11 @@ def composed(
 ) -> Iterator[Parts]:
     """Join the parts and close the store at the end; with `needs_channel`, spaces without one are only observed."""
     records = Records(store)
-    policies = Policies(config, records, needs_channel=needs_channel)
+    ledger = Ledger(store)
+    policies = Policies(config, records, ledger, needs_channel=needs_channel)
+    linker = Linker(store, ledger, policies.of)
     memory = Memory(config.memory.max_conversations, timedelta(hours=config.memory.max_age_hours))
-    guard = Guard(classifier, memory, store, policies.of, clock)
+    guard = Guard(classifier, memory, store, policies.of, clock, linker)
     outbox = Outbox(store, platforms, clock)
     try:
         yield Parts(
@@ -64,8 +68,8 @@ def composed(
             guard=guard,
             inbox=Inbox(guard, outbox),
             outbox=outbox,
-            people=People(classifier, store, guard, policies, clock),
-            moderation=Moderation(store, records, clock),
+            people=People(classifier, store, guard, linker, policies, clock),
+            moderation=Moderation(store, records, linker, policies, clock),
             clock=clock,
         )
     finally:
@@ -161,5 +165,6 @@ async def _purge(parts: Parts) -> None:
             before = now() - parts.policies.of(space).retention
             if erased := await asyncio.to_thread(parts.store.purge, space, before):
                 log.info("erased %d cases past their retention", erased)
+                parts.policies.reread()  # their rulings count no more
         await asyncio.to_thread(parts.records.purge, (now() - timedelta(days=AUDIT_DAYS)).timestamp())
         await asyncio.sleep(_PURGE_EVERY.total_seconds())

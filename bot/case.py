@@ -15,8 +15,10 @@ from bot.effects import (
     AlertModerators,
     Delivery,
     Effect,
+    Elsewhere,
     Outcome,
     PageModerators,
+    Raid,
     Ruling,
     Target,
     UpdateAlert,
@@ -41,7 +43,8 @@ class Case:
     sight of each marker, so it is bounded. `likely` is a guess at whom a threat is aimed at, for moderators
     where there is no target. `opened_at` and `seen_at` are the times of messages. `acts` is what moderators did,
     each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
-    that the space wants called, and `paged` whether it was.
+    that the space wants called, and `paged` whether it was. `score` is the highest that it had. `elsewhere` and `raid`
+    say what its alert says of its campaign; a case `under` another has no alert of its own: that of the other shows it.
     """
 
     id: str
@@ -65,6 +68,10 @@ class Case:
     accused: Account | None = None
     page: str | None = None
     paged: bool = False
+    score: float = 0.0
+    elsewhere: Elsewhere | None = None
+    raid: Raid | None = None
+    under: str | None = None
 
 
 def decide(
@@ -85,7 +92,7 @@ def decide(
     now, advice = _advise(now, found, policy, recipient)
     if before and found.target and now.crisis and not before.crisis:
         advice = advice or _say_whom_to_call(now, found.target, recipient)
-    if now.post is None and policy.mode >= Mode.ALERT and now.level >= Level.ALERT and not policy.protects:
+    if policy.mode >= Mode.ALERT and now.level >= Level.ALERT and not policy.protects and _lacks_alert(now):
         now = replace(now, post=Post())
         return now, (AlertModerators(view(now)), *advice)
     return shown(before, now, advice)
@@ -123,7 +130,11 @@ def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, t
     if case.crisis or case.ruling is Ruling.NOT_SEXTORTION:
         return case, ()
     now = replace(case if case.targets else with_target(case, account), crisis=True)
-    return shown(case, now, _say_whom_to_call(now, account, recipient))
+    told = _say_whom_to_call(now, account, recipient)
+    if now.under and _lacks_alert(now):
+        now = replace(now, post=Post())
+        return now, (AlertModerators(view(now)), *told)
+    return shown(case, now, told)
 
 
 def view(case: Case) -> Alert:
@@ -146,6 +157,8 @@ def view(case: Case) -> Alert:
         reported=case.reported,
         accused=case.accused,
         page=case.page if case.crisis or case.level is Level.ADVISE else None,
+        elsewhere=case.elsewhere,
+        raid=case.raid,
     )
 
 
@@ -206,6 +219,11 @@ _ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
+def _lacks_alert(case: Case) -> bool:
+    """Return whether a case has no alert, and none of another case is enough for it."""
+    return case.post is None and (case.under is None or case.crisis)
+
+
 def _open(found: Assessment) -> Case:
     about = found.sender or found.target
     if about is None:
@@ -243,6 +261,7 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
         likely=found.likely or case.likely,
         locale=policy.locale,
         page=policy.page,
+        score=max(case.score, found.score),
     )
 
 

@@ -39,3 +39,7 @@ class Parts:
         now = self.clock().timestamp()
         self.policies.choose(space, actor, changes, now)
         self.store.hasten(space, now)
+
+    def start_anew(self, space: str, actor: Account) -> None:
+        """Let no ruling until now move the thresholds of a space."""
+        self.policies.start_anew(space, actor, self.clock().timestamp())

@@ -17,6 +17,8 @@ from classifiers.errors import InputError
 
 KEY_VARIABLE = "HAVEN_KEY"
 _SIGNING = b"haven: signing what leaves the database"
+_BLINDING = b"haven: blinding what is compared and not read"
+_BLINDED = 16  # bytes
 
 
 class Seal:
@@ -28,6 +30,7 @@ class Seal:
         except ValueError:
             raise InputError(f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)") from None
         self._signing_key = HKDF(SHA256(), length=32, salt=None, info=_SIGNING).derive(urlsafe_b64decode(key))
+        self._blinding_key = HKDF(SHA256(), length=32, salt=None, info=_BLINDING).derive(urlsafe_b64decode(key))
         self.source = source
 
     def close(self, content: bytes) -> bytes:
@@ -44,6 +47,10 @@ class Seal:
     def sign(self, content: bytes) -> str:
         """Return a signature (HMAC-SHA256, hexadecimal) that only a holder of the key can make."""
         return hmac.new(self._signing_key, content, hashlib.sha256).hexdigest()
+
+    def blind(self, content: bytes) -> bytes:
+        """Return 16 bytes that are the same for the same content, and tell nothing of it to who has not the key."""
+        return hmac.new(self._blinding_key, content, hashlib.sha256).digest()[:_BLINDED]
 
     def verify(self, content: bytes, signature: str) -> bool:
         """Say whether the signature was made of this content with this key."""

@@ -207,6 +207,8 @@ class Store(Database):
                     case, effects = shown(case, nameless)
                     self._redact_waiting(case, account)
                     self.record(case, effects, now)
+                    if not case.evidence:
+                        self.db.conn.execute("DELETE FROM campaigns WHERE case_id = ?", (id,))
                     gone += 1
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
             self._drop_empty_recipients()

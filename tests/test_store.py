@@ -670,7 +670,7 @@ FIRST_VERSION = """
         platform TEXT NOT NULL, account TEXT NOT NULL, opted_in INTEGER, advised_at TEXT,
         PRIMARY KEY (platform, account)) WITHOUT ROWID;
 """
-CAME_LATER = ("acts", "reported", "accused", "page", "paged")
+CAME_LATER = ("acts", "reported", "accused", "page", "paged", "score", "elsewhere", "raid", "under")
 
 
 def as_at_first(held: Case | Effect) -> bytes:
