@@ -16,7 +16,7 @@ RAID = 3
 RAID_TIME = timedelta(minutes=10)
 LISTED = 10
 EXACT = 5
-"""Counts above are rounded down."""
+"""Counts from here on are rounded down."""
 _STEPS: tuple[int, ...] = (*range(EXACT + 1), 10, 20, 50, 100, 200, 500, 1000)
 
 

@@ -59,7 +59,7 @@ class Target:
 class Elsewhere:
     """How often the script or the payment details of a case are found in others: in cases, and in other communities.
 
-    Both are rounded down above five, and nothing says where, when or who.
+    Both are rounded down from five on, and nothing says where, when or who.
     """
 
     cases: int

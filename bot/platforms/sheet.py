@@ -156,7 +156,7 @@ def buttons(alert: Alert) -> list[list[Button]]:
 
 
 def _counted(count: int, one: str, many: str) -> str:
-    return f"{'at least ' if count > EXACT else ''}{count} {one if count == 1 else many}"
+    return f"{'at least ' if count >= EXACT else ''}{count} {one if count == 1 else many}"
 
 
 def _line(alert: Alert, evidence: Sequence[Evidence], markup: Markup) -> str:
