@@ -19,6 +19,8 @@ from bot.database import claimed
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.inbox import Inbox
+from bot.ledger import Ledger
+from bot.linker import Linker
 from bot.memory import Memory
 from bot.moderation import Moderation
 from bot.outbox import Outbox
@@ -55,9 +57,11 @@ def composed(
 ) -> Iterator[Parts]:
     """Join the parts and close the store at the end; with `needs_channel`, spaces without one are only observed."""
     records = Records(store)
-    policies = Policies(config, records, needs_channel=needs_channel)
+    ledger = Ledger(store)
+    policies = Policies(config, records, ledger, needs_channel=needs_channel)
+    linker = Linker(store, ledger, policies.of)
     memory = Memory(config.memory.max_conversations, timedelta(hours=config.memory.max_age_hours))
-    guard = Guard(classifier, memory, store, policies.of, clock)
+    guard = Guard(classifier, memory, store, policies.of, clock, linker)
     outbox = Outbox(store, platforms, clock, policies.of)
     try:
         yield Parts(
@@ -67,8 +71,8 @@ def composed(
             guard=guard,
             inbox=Inbox(guard, outbox),
             outbox=outbox,
-            people=People(classifier, store, guard, policies, clock),
-            moderation=Moderation(store, records, clock),
+            people=People(classifier, store, guard, linker, policies, clock),
+            moderation=Moderation(store, records, linker, policies, clock),
             clock=clock,
         )
     finally:
@@ -196,6 +200,7 @@ async def _purge(parts: Parts) -> None:
             before = now() - parts.policies.of(space).retention
             if erased := await asyncio.to_thread(parts.store.purge, space, before):
                 log.info("erased %d cases past their retention", erased)
+                parts.policies.reread()  # their rulings count no more
         retention = parts.policies.of("").retention
         await asyncio.to_thread(parts.store.forget_warnings, now() - retention)
         await asyncio.to_thread(parts.records.purge, (now() - timedelta(days=AUDIT_DAYS)).timestamp())

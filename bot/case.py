@@ -15,8 +15,10 @@ from bot.effects import (
     AlertModerators,
     Delivery,
     Effect,
+    Elsewhere,
     Outcome,
     PageModerators,
+    Raid,
     Ruling,
     Target,
     UpdateAlert,
@@ -41,7 +43,8 @@ class Case:
     sight of each marker, so it is bounded. `likely` is a guess at whom a threat is aimed at, for moderators
     where there is no target. `opened_at` and `seen_at` are the times of messages. `acts` is what moderators did,
     each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
-    that the space wants called, and `paged` whether it was.
+    that the space wants called, and `paged` whether it was. `score` is the highest that it had. `elsewhere` and `raid`
+    say what its alert says of its campaign; a case `under` another has no alert of its own: that of the other shows it.
     """
 
     id: str
@@ -67,6 +70,10 @@ class Case:
     paged: bool = False
     despairing: Account | None = None
     private: bool = False
+    score: float = 0.0
+    elsewhere: Elsewhere | None = None
+    raid: Raid | None = None
+    under: str | None = None
 
 
 def decide(
@@ -87,7 +94,7 @@ def decide(
     now, advice = _advise(now, found, policy, recipient)
     if before and found.target and now.crisis and not before.crisis:
         advice = advice or _say_whom_to_call(now, found.target, recipient)
-    if now.post is None and policy.mode >= Mode.ALERT and now.level >= Level.ALERT and not policy.protects:
+    if policy.mode >= Mode.ALERT and now.level >= Level.ALERT and not policy.protects and _lacks_alert(now):
         now = replace(now, post=Post())
         return now, (AlertModerators(view(now)), *advice)
     return shown(before, now, advice)
@@ -129,7 +136,11 @@ def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, t
         return case, ()
     ruling = None if case.ruling is Ruling.NOT_SEXTORTION else case.ruling
     now = replace(case if case.targets else with_target(case, account), crisis=True, despairing=account, ruling=ruling)
-    return shown(case, now, _say_whom_to_call(now, account, recipient))
+    told = _say_whom_to_call(now, account, recipient)
+    if now.under and _lacks_alert(now):
+        now = replace(now, post=Post())
+        return now, (AlertModerators(view(now)), *told)
+    return shown(case, now, told)
 
 
 def view(case: Case) -> Alert:
@@ -153,6 +164,8 @@ def view(case: Case) -> Alert:
         accused=case.accused,
         page=case.page if case.crisis or case.level is Level.ADVISE else None,
         despairing=case.despairing,
+        elsewhere=case.elsewhere,
+        raid=case.raid,
     )
 
 
@@ -227,6 +240,11 @@ _ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
+def _lacks_alert(case: Case) -> bool:
+    """Return whether a case has no alert, and none of another case is enough for it."""
+    return case.post is None and (case.under is None or case.crisis)
+
+
 def _open(found: Assessment, salt: str) -> Case:
     about = found.sender or found.target
     if about is None:
@@ -271,6 +289,7 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
         locale=policy.locale,
         page=policy.page,
         private=policy.protects is not None,
+        score=max(case.score, found.score),
     )
 
 

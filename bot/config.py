@@ -63,6 +63,8 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
     cooldown_hours: _Hours = 24
     incident_gap_days: _Days = 7
     retention_days: Annotated[int, Meta(ge=1, le=90)] = 30
+    share_campaigns: bool = True
+    follow_rulings: bool = True
 
     def policy(self) -> Policy:
         """Return the settings as the policy that decisions read."""
@@ -77,6 +79,8 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
             cooldown=timedelta(hours=self.cooldown_hours),
             incident_gap=timedelta(days=self.incident_gap_days),
             retention=timedelta(days=self.retention_days),
+            share_campaigns=self.share_campaigns,
+            follow_rulings=self.follow_rulings,
         )
 
 

@@ -59,12 +59,33 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """How often the script or the payment details of a case are found in others: in cases, and in other communities.
+
+    Both are rounded down from five on, and nothing says where, when or who.
+    """
+
+    cases: int
+    communities: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raid:
+    """The cases of one campaign that share an alert: how many, by how many senders, and the first of the others."""
+
+    cases: int
+    senders: int
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What the moderators of a space see of one case; it changes only when it has something new to say.
 
     `channel` and `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen;
     a member who asked the moderators for help (`reported`) may have `accused` somebody. `page` is the role to
-    call where it cannot wait, `despairing` who shows despair.
+    call where it cannot wait, `despairing` who shows despair. `elsewhere` says how far the case's campaign is known,
+    `raid` that the alert stands for several cases of it.
     """
 
     case: str
@@ -85,6 +106,8 @@ class Alert:
     accused: Account | None = None
     page: str | None = None
     despairing: Account | None = None
+    elsewhere: Elsewhere | None = None
+    raid: Raid | None = None
 
 
 @dataclass(frozen=True, slots=True)

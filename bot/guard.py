@@ -9,12 +9,14 @@ from threading import Lock
 
 from bot.case import Case, decide, despair
 from bot.effects import AdviseTarget, Effect, Ruling
+from bot.linker import Linker
 from bot.memory import Memory
 from bot.policy import Policy, Recipient
 from bot.store import Store
 from classifiers.assessment import Assessment, Kind, Level
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
+from classifiers.exchange import Conversation
 
 _SOON = timedelta(hours=1)
 
@@ -38,12 +40,14 @@ class Guard:
         store: Store,
         policy_of: Callable[[str], Policy],
         clock: Callable[[], datetime],
+        linker: Linker | None = None,
     ) -> None:
         self._classifier = classifier
         self._memory = memory
         self._store = store
         self._policy_of = policy_of
         self._clock = clock
+        self._linker = linker
         self._lock = Lock()
 
     def receive(self, messages: Iterable[Message]) -> list[Decision]:
@@ -83,7 +87,7 @@ class Guard:
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)
-        threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity)
+        threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity, policy.shift)
         written = False
         for found in one_reading(threat, disclosure):
             about = found.sender or found.target
@@ -99,7 +103,11 @@ class Guard:
                     found = self._classifier.explain(conversation, found, explained)
                 case, effects = decide(before, found, policy, recipient)
                 if case and case != before:
-                    self._store.record(case, effects, self._clock().timestamp())
+                    at = self._clock().timestamp()
+                    if self._linker:
+                        lines = _written(conversation, message, about)
+                        case, effects = self._linker.link(case, effects, lines, at)
+                    self._store.record(case, effects, at)
             written = written or any(isinstance(one, AdviseTarget) and one.target == message.author for one in effects)
             yield Decision(found, case, effects)
         if disclosure.crisis:
@@ -133,6 +141,12 @@ class Guard:
             return found
         highest = Level.NOTICE if found.kind is Kind.DISCLOSURE else Level.ALERT
         return replace(found, level=min(found.level, highest))
+
+
+def _written(conversation: Conversation, message: Message, author: Account) -> list[str]:
+    """Return what somebody wrote of late: the beginning of each line, and all of the last; nothing forwarded."""
+    lines = [line.excerpt for line in conversation.lines if line.author == author]
+    return lines if message.forwarded or message.author != author else [*lines, message.text]
 
 
 def _concerns(case: Case, message: Message) -> bool:

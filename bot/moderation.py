@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.case import Case, view
 from bot.effects import Act, Effect, Ruling
+from bot.linker import Linker
+from bot.policies import Policies
 from bot.records import Records
 from bot.rulings import acted, advise, rule
 from bot.store import Store
@@ -41,9 +44,18 @@ class NothingToSendError(RefusedError):
 class Moderation:
     """Acts on the cases of one space at a time; a case of another space does not exist here (RefusedError)."""
 
-    def __init__(self, store: Store, records: Records, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        records: Records,
+        linker: Linker,
+        policies: Policies,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
         self._records = records
+        self._linker = linker
+        self._policies = policies
         self._clock = clock
 
     def case(self, space: str, id: str, actor: Account | None = None) -> Case:
@@ -68,8 +80,27 @@ class Moderation:
         return [case for case in found if case.ruling is None] if open_only else found
 
     def rule(self, space: str, id: str, ruling: Ruling, actor: Account) -> Case:
-        """Record a judgement."""
-        return self._do(space, id, _OF_RULING[ruling], actor, lambda case: rule(case, ruling))
+        """Record a judgement; the score of the case counts for the thresholds of the space."""
+        with self._store.transaction():
+            case = self._rule(space, id, ruling, actor, counts=True)
+        self._policies.reread()
+        return case
+
+    def rule_all(self, space: str, id: str, ruling: Ruling, actor: Account) -> int:
+        """Record a judgement of every case that an alert stands for, and return how many.
+
+        One script is one lesson: only the case of the alert counts for the thresholds. Cases about the actor are left.
+        """
+        with self._store.transaction():
+            case = self._rule(space, id, ruling, actor, counts=True)
+            done = 1
+            for other in self._linker.raid(case):
+                with suppress(RefusedError):
+                    if other != id:
+                        self._rule(space, other, ruling, actor, counts=False)
+                        done += 1
+        self._policies.reread()
+        return done
 
     def advise(self, space: str, id: str, account: Account, actor: Account) -> Case:
         """Record the wish that a target be warned; RefusedError when there is nothing to send."""
@@ -110,6 +141,11 @@ class Moderation:
             for entry in self._records.trail(space, id)
         ]
         return sorted(events, key=lambda event: event.at)
+
+    def _rule(self, space: str, id: str, ruling: Ruling, actor: Account, *, counts: bool) -> Case:
+        case = self._do(space, id, _OF_RULING[ruling], actor, lambda case: rule(case, ruling))
+        self._linker.ruled(case, ruling, self._clock().timestamp(), counts=counts)
+        return case
 
     def _do(
         self,

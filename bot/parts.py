@@ -37,10 +37,14 @@ class Parts:
     def leave(self, space: str) -> None:
         """Erase everything about a space that Haven was taken out of."""
         self.guard.leave(space)
-        self.policies.forget()
+        self.policies.reread()
 
     def set_up(self, space: str, actor: Account, changes: Mapping[str, object]) -> None:
         """Keep what moderators chose (see `Policies.choose`); what waited for it is tried again at once."""
         now = self.clock().timestamp()
         self.policies.choose(space, actor, changes, now)
         self.store.hasten(space, now)
+
+    def start_anew(self, space: str, actor: Account) -> None:
+        """Let no ruling until now move the thresholds of a space."""
+        self.policies.start_anew(space, actor, self.clock().timestamp())

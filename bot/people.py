@@ -12,9 +12,10 @@ import msgspec
 from bot.advice import Finding
 from bot.case import Case
 from bot.guard import Guard
+from bot.linker import Linker
 from bot.memory import Memory
 from bot.policies import Policies
-from bot.rulings import disclaim, report, started
+from bot.rulings import REPORT_LENGTH, disclaim, report, started
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.classifier import COERCIVE, Classifier
@@ -55,11 +56,18 @@ class People:
     """Serves one person at a time, in private; what is checked is held in memory for an hour and never written."""
 
     def __init__(
-        self, classifier: Classifier, store: Store, guard: Guard, policies: Policies, clock: Callable[[], datetime]
+        self,
+        classifier: Classifier,
+        store: Store,
+        guard: Guard,
+        linker: Linker,
+        policies: Policies,
+        clock: Callable[[], datetime],
     ) -> None:
         self._classifier = classifier
         self._store = store
         self._guard = guard
+        self._linker = linker
         self._policies = policies
         self._clock = clock
         self._checks = Memory(2 * _CHECKS, _ONE_CONVERSATION)
@@ -137,6 +145,7 @@ class People:
             case, effects = report(
                 person, text, accused, space=space, channel=channel, key=key, at=now, policy=policy, crisis=crisis
             )
+            case, effects = self._linker.link(case, effects, [text[:REPORT_LENGTH]], now.timestamp())
             self._store.record(case, effects, now.timestamp())
         return case
 

@@ -8,23 +8,30 @@ from functools import cache, lru_cache
 from typing import Any
 
 from bot.config import Config, check_choice
+from bot.feedback import RULINGS, shift
+from bot.ledger import Ledger
 from bot.policy import AdviceBy, Mode, Policy, owner_of
 from bot.records import Records
+from classifiers.assessment import Kind
 from classifiers.conversation import Account
 
 _CACHED = 10_000
 SET_UP = "set_up"
+_ANEW = "moderators' rulings count anew"
 
 
 class Policies:
-    """The policy of every space.
+    """The policy of every space, with thresholds as the rulings in the `ledger` have moved them.
 
     With `needs_channel`, a space without an alert channel is only observed, whatever else it wants.
     """
 
-    def __init__(self, config: Config, records: Records, *, needs_channel: bool = False) -> None:
+    def __init__(
+        self, config: Config, records: Records, ledger: Ledger | None = None, *, needs_channel: bool = False
+    ) -> None:
         self._config = config
         self._records = records
+        self._ledger = ledger
         self._needs_channel = needs_channel
         self._cached = lru_cache(maxsize=_CACHED)(self._read)
         self._alerting = cache(self._read_alerting)
@@ -53,7 +60,7 @@ class Policies:
         """Let alerts follow a channel that its platform gave another id, and read all policies anew."""
         for space in self.alerting(channel):
             self._records.choose(space, {**self._records.settings(space), "alert_channel": to})
-        self.forget()
+        self.reread()
 
     def choose(self, space: str, actor: Account, changes: Mapping[str, Any], at: float) -> Policy:
         """Keep what moderators chose (keys of `[policy]`) and who did; InputError when a value is not allowed."""
@@ -62,11 +69,19 @@ class Policies:
         with self._records.transaction():
             self._records.choose(space, {**self._records.settings(space), **changes})
             self._records.note(space, None, actor, SET_UP, said, at)
-        self.forget()
+        self.reread()
         return self.of(space)
 
-    def forget(self) -> None:
-        """Read the policies anew from now on."""
+    def start_anew(self, space: str, actor: Account, at: float) -> None:
+        """Let no ruling until now move the thresholds of a space, and keep who wanted it."""
+        with self._records.transaction():
+            if self._ledger:
+                self._ledger.start_anew(space)
+            self._records.note(space, None, actor, SET_UP, _ANEW, at)
+        self.reread()
+
+    def reread(self) -> None:
+        """Read all policies anew: settings or rulings have changed."""
         self._cached.cache_clear()
         self._alerting.cache_clear()
 
@@ -84,5 +99,11 @@ class Policies:
             return replace(policy, mode=Mode.ADVISE, advice_by=AdviceBy.AUTOMATIC, protects=owner, salt=salt)
         policy = self._config.policy_of(space, self._records.settings(space))
         if self._needs_channel and policy.alert_channel is None:
-            return replace(policy, mode=Mode.OBSERVE, salt=salt)
-        return replace(policy, salt=salt)
+            policy = replace(policy, mode=Mode.OBSERVE)
+        policy = replace(policy, salt=salt)
+        return replace(policy, shift=self._shift(space)) if policy.follow_rulings else policy
+
+    def _shift(self, space: str) -> dict[Kind, float]:
+        if self._ledger is None:
+            return {}
+        return {kind: shift(self._ledger.rulings(space, kind, RULINGS)) for kind in Kind}

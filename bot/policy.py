@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from classifiers.assessment import Sensitivity
+from classifiers.assessment import Kind, Sensitivity
 from classifiers.conversation import Account
 
 _PRIVATE = "private"
@@ -36,7 +37,9 @@ class Policy:
     `skipped` are not read. A private chat that its owner lets Haven read `protects` them: nobody else is written to,
     and no moderator is told. `cooldown` is the shortest time between two warnings to one person; a case that was
     quiet for `incident_gap` is over, and what follows is a new one. `salt` keeps ids of cases from telling about whom
-    they are to somebody who has no key.
+    they are to somebody who has no key. With `share_campaigns` the script and the payment
+    handles of its cases are compared with those of other spaces. `shift` is how far its moderators' rulings have moved
+    what it is alerted of, which they do only with `follow_rulings`.
     """
 
     mode: Mode = Mode.ADVISE
@@ -51,6 +54,9 @@ class Policy:
     incident_gap: timedelta = timedelta(days=7)
     retention: timedelta = timedelta(days=30)
     salt: str = field(default="", compare=False, repr=False)
+    share_campaigns: bool = True
+    follow_rulings: bool = True
+    shift: Mapping[Kind, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ def rotate(store: Store, new: Seal, now: float) -> None:
             for (id,) in store.query("SELECT id FROM cases"):
                 if case := store.case_of(id):
                     store.record(case, (), now)
+            change("DELETE FROM marks")  # made with the old key: they would meet no new one
             store.db.table("former_keys").insert({"until": now, "signing": new.close(old.signing_key)})
             store.unswept()
     except BaseException as error:

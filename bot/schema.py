@@ -90,3 +90,23 @@ def m004_hashed_accounts(db: Database) -> None:
         UNSWEPT,
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m005_campaigns_and_feedback(db: Database) -> None:
+    """Add what links cases of one campaign, by keyed hashes, and the scores of cases that moderators ruled on."""
+    for statement in (
+        """CREATE TABLE campaigns (
+            case_id TEXT PRIMARY KEY REFERENCES cases (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+            campaign TEXT NOT NULL, at REAL NOT NULL, leader TEXT,
+            dismissed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID""",
+        "CREATE INDEX campaigns_at ON campaigns (campaign, at)",
+        """CREATE TABLE marks (
+            mark BLOB NOT NULL, case_id TEXT NOT NULL REFERENCES campaigns (case_id) ON DELETE CASCADE,
+            PRIMARY KEY (mark, case_id)) WITHOUT ROWID""",
+        "CREATE INDEX marks_case ON marks (case_id)",
+        """CREATE TABLE feedback (
+            case_id TEXT PRIMARY KEY REFERENCES cases (id) ON DELETE CASCADE,
+            score REAL NOT NULL, ruling TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
+    ):
+        db.conn.execute(statement)

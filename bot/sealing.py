@@ -19,6 +19,8 @@ from classifiers.errors import InputError
 KEY_VARIABLE, NEW_KEY_VARIABLE = "HAVEN_KEY", "HAVEN_NEW_KEY"
 _SIGNING = b"haven: signing what leaves the database"
 _HASHING = b"haven: hashing the ids of accounts"
+_BLINDING = b"haven: blinding what is compared and not read"
+_BLINDED = 16  # bytes
 
 
 class WrongKeyError(InputError):
@@ -36,9 +38,9 @@ class Seal:
             self._fernet = Fernet(key)
         except ValueError:
             raise InputError(f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)") from None
-        self.signing_key, self._hashing_key = (
+        self.signing_key, self._hashing_key, self._blinding_key = (
             HKDF(SHA256(), length=32, salt=None, info=purpose).derive(urlsafe_b64decode(key))
-            for purpose in (_SIGNING, _HASHING)
+            for purpose in (_SIGNING, _HASHING, _BLINDING)
         )
         self.source = source
 
@@ -60,6 +62,10 @@ class Seal:
     def sign(self, content: bytes) -> str:
         """Return a signature (HMAC-SHA256, hexadecimal) that only a holder of the key can make."""
         return _hmac(self.signing_key, content)
+
+    def blind(self, content: bytes) -> bytes:
+        """Return 16 bytes that are the same for the same content, and tell nothing of it to who has not the key."""
+        return hmac.new(self._blinding_key, content, hashlib.sha256).digest()[:_BLINDED]
 
     def verify(self, content: bytes, signature: str, former: Sequence[bytes] = ()) -> bool:
         """Say whether the signature was made of this content with this key, or with a `former` signing key."""

@@ -222,6 +222,8 @@ class Store(Database):
                     case, effects = shown(before, nameless)
                     self._redact_waiting(case, account)
                     self.record(case, effects, now)
+                    if not case.evidence:
+                        self.db.conn.execute("DELETE FROM campaigns WHERE case_id = ?", (case.id,))
                     lines.append((case.space, case.id))
             if not own:
                 self._forget_moderator(account)

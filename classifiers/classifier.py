@@ -20,6 +20,7 @@ COERCIVE = (
     Marker.COMPLIANCE_DEMAND,
     Marker.PRESSURE,
 )
+_UNMOVED: Mapping[Kind, float] = {}
 _MENTIONED = 0.03
 _FIRST_MARKER, _SECOND_MARKER = 0.15, 0.08
 _DISCLOSURE = 0.08
@@ -35,12 +36,17 @@ class Classifier:
         self.model = model
 
     def assess(
-        self, conversation: Conversation, message: Message, sensitivity: Sensitivity
+        self,
+        conversation: Conversation,
+        message: Message,
+        sensitivity: Sensitivity,
+        shift: Mapping[Kind, float] = _UNMOVED,
     ) -> tuple[Assessment, Assessment]:
         """Take the message into the conversation; return how it reads as a threat and as a disclosure.
 
         An edit is read with everything that stands in the channel by now. It takes nothing back: where it coerces
-        less than what it replaces, which was seen by those it was meant for, that stands.
+        less than what it replaces, which was seen by those it was meant for, that stands. `shift` moves from which
+        score on a kind is alerted of, see `Thresholds.moved`.
         """
         line = conversation.add(message, words(message.text))
         line.features, line.scores = self.model.read_line(line.words, line.before)
@@ -58,8 +64,8 @@ class Classifier:
         addressee = conversation.addressee(line.author, _coercion)
         evidence = _evidence(exchange.mine, message.channel)
         return (
-            self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, line.author, addressee),
-            self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, None, line.author),
+            self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, shift, line.author, addressee),
+            self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, shift, None, line.author),
         )
 
     def explain(self, conversation: Conversation, found: Assessment, known: Collection[Marker] = ()) -> Assessment:
@@ -93,11 +99,13 @@ class Classifier:
         totals: Mapping[Kind, float],
         evidence: tuple[Evidence, ...],
         sensitivity: Sensitivity,
+        shift: Mapping[Kind, float],
         sender: Account | None,
         target: Account | None,
     ) -> Assessment:
         score = self.model.scales[kind](totals[kind])
-        level = self.model.thresholds[kind][sensitivity][self.model.group(exchange)].level(score)
+        thresholds = self.model.thresholds[kind][sensitivity][self.model.group(exchange)]
+        level = thresholds.moved(shift.get(kind, 0.0)).level(score)
         if not _supports(kind, evidence):
             level = min(level, Level.NOTICE)
         if target is None:

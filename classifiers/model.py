@@ -43,6 +43,13 @@ class Thresholds(NamedTuple):
         least = math.ceil((score + 1e-4) * 1e4) / 1e4 if score else 0.0
         return Thresholds(self.notice, max(self.alert, least), max(self.advise, least))
 
+    def moved(self, shift: float) -> Thresholds:
+        """Return thresholds with that of an alert moved by so much of log-odds, between the two others, which stay."""
+        if not shift or not 0 < self.alert < 1:
+            return self
+        alert = sigmoid(math.log(self.alert / (1 - self.alert)) + shift)
+        return self._replace(alert=min(max(alert, self.notice), self.advise))
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:

@@ -40,7 +40,7 @@ RANGES = [
 ]
 IDS = [("policy", "alert_channel"), ("policy", "page_role")]
 LISTS = [("policy", "skip_channels")]
-FLAGS = [("discord", "read_messages")]
+FLAGS = [("policy", "share_campaigns"), ("policy", "follow_rulings"), ("discord", "read_messages")]
 ADDRESSES = [
     ("discord", "api_url", "https://proxy.example/api/v10", "http://127.0.0.1:8080", "wss://gateway.example"),
     ("discord", "gateway_url", "wss://gateway.example", "ws://127.0.0.1:8080", "https://proxy.example"),

@@ -28,8 +28,11 @@ from bot.effects import (
     UpdateAlert,
 )
 from bot.guard import Guard, one_reading
+from bot.ledger import Ledger
+from bot.linker import Linker
 from bot.memory import Memory
 from bot.moderation import Moderation
+from bot.policies import Policies
 from bot.policy import AdviceBy, Mode, Policy
 from bot.records import Records
 from bot.sealing import Seal, one_time_seal
@@ -96,7 +99,9 @@ def guard_of(store: Store, classifier: Classifier, policy_of: Callable[[str], Po
 
 
 def moderation(store: Store) -> Moderation:
-    return Moderation(store, Records(store), lambda: NOON)
+    records, ledger = Records(store), Ledger(store)
+    policies = Policies(Config(), records, ledger)
+    return Moderation(store, records, Linker(store, ledger, policies.of), policies, lambda: NOON)
 
 
 def waiting(store: Store) -> list[Effect]:

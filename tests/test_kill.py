@@ -193,10 +193,11 @@ def undecided(database: Path) -> list[str]:
     store = Store(database, load_seal(database.with_suffix(".key"), {}, create=False))
     with closing(store):
         cases = [case for id in ids if (case := store.case_of(id)) and case.level >= Level.ALERT]
+    posted = {case.id for case in cases if case.post and case.post.reference}
     return [
         f"{case.id}: {case.post}, {case.targets}"
         for case in cases
-        if case.post is None or case.post.reference is None or any(t.advice is Advice.PENDING for t in case.targets)
+        if (case.under or case.id) not in posted or any(t.advice is Advice.PENDING for t in case.targets)
     ]
 
 

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from bot.case import Case, Post, decide, view
+from bot.config import Config
 from bot.effects import Act, Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, UpdateAlert
+from bot.ledger import Ledger
+from bot.linker import Linker
 from bot.moderation import NOTE_LENGTH, Event, Moderation, RefusedError
+from bot.policies import Policies
 from bot.policy import AdviceBy, Policy, Recipient
 from bot.records import Entry, Records
 from bot.rulings import report
@@ -101,7 +105,8 @@ def records(store: Store) -> Records:
 
 @pytest.fixture
 def moderation(store: Store, records: Records, clock: Clock) -> Moderation:
-    return Moderation(store, records, clock)
+    policies = Policies(Config(), records, Ledger(store))
+    return Moderation(store, records, Linker(store, Ledger(store), policies.of), policies, clock)
 
 
 Doing = Callable[[Moderation, str, str, Account], object]

@@ -94,6 +94,8 @@ def test_every_key_of_a_policy_may_be_chosen(policies: Policies) -> None:
         "cooldown_hours": 5,
         "incident_gap_days": 6,
         "retention_days": 7,
+        "share_campaigns": False,
+        "follow_rulings": False,
     }
     assert list(changes) == list(PolicySettings.__struct_fields__)
     assert policies.choose("work", MO, changes, 1.0) == Policy(
@@ -107,6 +109,8 @@ def test_every_key_of_a_policy_may_be_chosen(policies: Policies) -> None:
         cooldown=timedelta(hours=5),
         incident_gap=timedelta(days=6),
         retention=timedelta(days=7),
+        share_campaigns=False,
+        follow_rulings=False,
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.advice import Finding as Checked
+from bot.feedback import BOUND, FEWEST, RULINGS
 from bot.parts import Parts
-from bot.policy import AdviceBy, Mode
+from bot.policy import AdviceBy, Mode, Policy
+from classifiers.assessment import Kind
 from classifiers.conversation import Account
 from classifiers.errors import InputError
 
@@ -23,6 +25,12 @@ ADVICE_BY = {
     AdviceBy.MODERATOR: "a moderator sends the private warning with a button",
     AdviceBy.OPTED_IN: "Haven sends the private warning by itself, but only to members who said /protect on",
 }
+SHARED = {
+    True: "alerts say in how many other cases, also of other communities, the same script or payment details were seen,"
+    " and cases from here count there; never where, when or who",
+    False: "scripts and payment details are compared within this community only",
+}
+_WHAT = {Kind.THREAT: "threats", Kind.DISCLOSURE: "people who tell of it"}
 _THREAT = "send me 400 or i post your nudes to your whole family"
 
 
@@ -32,6 +40,20 @@ class Finding:
 
     text: str
     fine: bool = True
+
+
+def rulings(policy: Policy) -> str:
+    """Say how far moderators' rulings have moved what Haven alerts on."""
+    if not policy.follow_rulings:
+        return "they do not move what Haven alerts on (follow_rulings is off)"
+    moved = [
+        f"{_WHAT[kind]} {'less' if shift > 0 else 'more'} readily ({shift:+.2f} of at most {BOUND:.2f})"
+        for kind, shift in policy.shift.items()
+        if shift
+    ]
+    if not moved:
+        return f"they have not moved what Haven alerts on (it takes {FEWEST} or more of the last {RULINGS})"
+    return f"the last {RULINGS} let Haven alert on {' and on '.join(moved)}"
 
 
 def last_read(seen_at: float | None) -> Finding:

@@ -141,6 +141,10 @@ class Room:
         moderation = self._parts.moderation
         try:
             match words:
+                case ["/confirm" | "/dismiss" as word, case, "all"]:
+                    ruling = Ruling.CONFIRMED if word == "/confirm" else Ruling.NOT_SEXTORTION
+                    done = moderation.rule_all(self._space, case, ruling, _MODERATOR)
+                    self._say(f"noted for {done} cases")
                 case ["/confirm", case]:
                     moderation.rule(self._space, case, Ruling.CONFIRMED, _MODERATOR)
                 case ["/dismiss", case]:
@@ -161,8 +165,8 @@ class Room:
                     self._say(f"erased; cases about them or aimed at them: {erased}")
                 case _:
                     self._say(
-                        "moderators may say /confirm CASE, /dismiss CASE, /advise CASE NAME, /note CASE TEXT, /cases,"
-                        " /case CASE, /forget NAME"
+                        "moderators may say /confirm CASE [all], /dismiss CASE [all], /advise CASE NAME,"
+                        " /note CASE TEXT, /cases, /case CASE, /forget NAME"
                     )
         except InputError as error:
             self._say(str(error))
@@ -242,6 +246,7 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         )
     if alert.evidence:
         lines.append(Text(advice.because(alert.locale, alert.evidence)))
+    lines += [Text(line) for line in sheet.campaign(alert)]
     for seen in alert.evidence:
         why = f"  {seen.probability:4.0%} {seen.marker.replace('_', ' ')}: "
         lines.append(Text.assemble((why, "cyan"), quoted(seen)))

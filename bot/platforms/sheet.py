@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot import advice
+from bot.campaign import EXACT
 from bot.effects import Act, Alert, Ruling
 from bot.rulings import SENDABLE
 from classifiers.assessment import Evidence, Kind, Level
@@ -83,6 +84,7 @@ def seen(alert: Alert, markup: Markup) -> list[str]:
         lines.append(f"{markup.bold('Signs of despair: act now')}{who}.")
     if alert.evidence and not alert.reported:
         lines.append(advice.because(alert.locale, alert.evidence))
+    lines += [markup.bold(line) for line in campaign(alert)]
     by_message: dict[str, list[Evidence]] = {}
     for evidence in alert.evidence:
         by_message.setdefault(evidence.message_id, []).append(evidence)
@@ -94,6 +96,22 @@ def seen(alert: Alert, markup: Markup) -> list[str]:
         lines.append(line)
     if alert.message_id:
         lines.append(markup.link("Go to the messages", alert.space, alert.channel, alert.message_id))
+    return lines
+
+
+def campaign(alert: Alert) -> list[str]:
+    """Return what is known of the campaign that a case belongs to, as plain sentences."""
+    lines = []
+    if known := alert.elsewhere:
+        where = (
+            f", in {_counted(known.communities, 'other community', 'other communities')}" if known.communities else ""
+        )
+        cases = _counted(known.cases, "other case", "other cases")
+        lines.append(f"The same script or payment details were seen in {cases}{where}.")
+    if raid := alert.raid:
+        cases, senders = _counted(raid.cases, "case", "cases"), _counted(raid.senders, "sender", "senders")
+        others = ", ".join(raid.others)
+        lines.append(f"This alert stands for {cases} with one script, by {senders}: {others}. /cases lists all.")
     return lines
 
 
@@ -151,7 +169,17 @@ def buttons(alert: Alert) -> list[list[Button]]:
         acting += [Button("Time out the sender", "timeout", danger=True), Button("Ban", "ban", danger=True)]
     if any(evidence.message_id for evidence in alert.evidence):
         acting.append(Button("Delete the messages", "delete", danger=True))
-    return [ruling, acting] if acting else [ruling]
+    whole = []
+    if alert.raid:
+        whole = [
+            Button("Confirm all cases of it", "confirm_all"),
+            Button("None of them is sextortion", "dismiss_all"),
+        ]
+    return [row for row in (ruling, acting, whole) if row]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{'at least ' if count >= EXACT else ''}{count} {one if count == 1 else many}"
 
 
 def _line(alert: Alert, evidence: Sequence[Evidence], markup: Markup) -> str:

@@ -63,6 +63,24 @@ async def _dismiss(interaction: Interaction, case: str) -> None:
     await _rule(interaction, case, Ruling.NOT_SEXTORTION, said)
 
 
+async def _rule_all(interaction: Interaction, case: str, ruling: Ruling) -> None:
+    await answers.begin(interaction)
+    moderator = presser(interaction)
+    parts = interaction.client.parts
+    space, actor = str(interaction.guild_id), account(moderator)
+    done = await asyncio.to_thread(parts.moderation.rule_all, space, case, ruling, actor)
+    parts.outbox.wake()
+    await answers.answer(interaction, f"Noted for {done} cases.")
+
+
+async def _confirm_all(interaction: Interaction, case: str) -> None:
+    await _rule_all(interaction, case, Ruling.CONFIRMED)
+
+
+async def _dismiss_all(interaction: Interaction, case: str) -> None:
+    await _rule_all(interaction, case, Ruling.NOT_SEXTORTION)
+
+
 async def _advise(interaction: Interaction, case_id: str) -> None:
     """Write to whom the case is aimed at; where that is not known, ask the moderator."""
     await answers.begin(interaction)
@@ -284,6 +302,8 @@ def _told(so_far: str = "") -> Iterator[None]:
 BUTTONS: dict[str, Callable[[Interaction, str], Awaitable[None]]] = {
     "confirm": _confirm,
     "dismiss": _dismiss,
+    "confirm_all": _confirm_all,
+    "dismiss_all": _dismiss_all,
     "advise": _advise,
     "note": _note,
     "timeout": _time_out,

@@ -11,7 +11,7 @@ import discord
 from discord import app_commands
 
 from bot.moderation import RefusedError
-from bot.platforms.checkup import ADVICE_BY, MODES
+from bot.platforms.checkup import ADVICE_BY, MODES, SHARED, rulings
 from bot.platforms.discord_bot import answers, forms
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.case_buttons import presser
@@ -25,7 +25,7 @@ from classifiers.assessment import Sensitivity
 SETTING = re.compile(r"haven_set:(?P<key>[a-z_]+)")
 _RIGHT = "manage_guild"
 _FIRST, _MORE = "first", "more"
-_ON_MORE = ("sensitivity", "page_role", "skip_channels", "retention_days")
+_ON_MORE = ("sensitivity", "page_role", "skip_channels", "retention_days", "share_campaigns")
 _MOST_SKIPPED = 25  # as many as Discord lets somebody choose
 _KINDS = [
     discord.ChannelType.text,
@@ -130,6 +130,8 @@ def _summary(guild: discord.Guild, policy: Policy) -> discord.Embed:
         f"**Role called when it cannot wait:** {role}",
         f"**Channels not read:** {skipped}",
         f"**Cases are erased** {policy.retention.days} days after they were last seen.",
+        f"**Campaigns:** {SHARED[policy.share_campaigns]}.",
+        f"**Confirm and Not sextortion:** {rulings(policy)}.",
         f"**Language of the advice:** {policy.locale}",
         "",
         _RULE,
@@ -175,7 +177,15 @@ def _first(guild: discord.Guild, policy: Policy) -> discord.ui.View:
 
 def _more(guild: discord.Guild, policy: Policy) -> discord.ui.View:
     """Return the form's second page."""
-    view = buttons([Press("Back", "setup", _FIRST, row=4), Press("Days that cases are kept", "setup_days", row=4)])
+    share = "off" if policy.share_campaigns else "on"
+    view = buttons(
+        [
+            Press("Back", "setup", _FIRST, row=4),
+            Press("Days that cases are kept", "setup_days", row=4),
+            Press(f"Compare with other communities: {share}", "setup_share", share, row=4),
+            Press("Forget what rulings moved", "setup_anew", disabled=not any(policy.shift.values()), row=4),
+        ]
+    )
     levels = [
         discord.SelectOption(label=label, value=level, description=what, default=level is policy.sensitivity)
         for level, (label, what) in _SENSITIVITIES.items()
@@ -228,4 +238,15 @@ async def keep_days(interaction: Interaction, _of: str) -> None:
     await _keep(interaction, "retention_days", days)
 
 
-BUTTONS = {"setup": _turn, "setup_days": _days}
+async def _share(interaction: Interaction, choice: str) -> None:
+    await _keep(interaction, "share_campaigns", choice == "on")
+
+
+async def _anew(interaction: Interaction, _of: str) -> None:
+    moderator, parts = presser(interaction, _RIGHT), interaction.client.parts
+    await interaction.response.defer()
+    await asyncio.to_thread(parts.start_anew, str(moderator.guild.id), account(moderator))
+    await _show(interaction, _MORE)
+
+
+BUTTONS = {"setup": _turn, "setup_days": _days, "setup_share": _share, "setup_anew": _anew}

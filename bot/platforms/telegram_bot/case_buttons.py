@@ -74,6 +74,22 @@ async def _dismiss(client: HavenClient, query: CallbackQuery, case: Case) -> Non
     await answers.tell(query, advice.on_alert(client.locale).dismissed, alert=True)
 
 
+async def _confirm_all(client: HavenClient, query: CallbackQuery, case: Case) -> None:
+    await _rule_all(client, query, case, Ruling.CONFIRMED)
+
+
+async def _dismiss_all(client: HavenClient, query: CallbackQuery, case: Case) -> None:
+    await _rule_all(client, query, case, Ruling.NOT_SEXTORTION)
+
+
+async def _rule_all(client: HavenClient, query: CallbackQuery, case: Case, ruling: Ruling) -> None:
+    actor = account(query.from_user)
+    await rights.check_admin(client.bot, case.space, actor)
+    done = await asyncio.to_thread(client.parts.moderation.rule_all, case.space, case.id, ruling, actor)
+    client.parts.outbox.wake()
+    await answers.tell(query, f"Noted for {done} cases.", alert=True)
+
+
 async def _rule(client: HavenClient, query: CallbackQuery, case: Case, ruling: Ruling) -> None:
     actor = account(query.from_user)
     await rights.check_admin(client.bot, case.space, actor)
@@ -213,6 +229,8 @@ def _told() -> Iterator[None]:
 _HANDLERS: dict[str, Callable[[HavenClient, CallbackQuery, Case], Awaitable[None]]] = {
     "confirm": _confirm,
     "dismiss": _dismiss,
+    "confirm_all": _confirm_all,
+    "dismiss_all": _dismiss_all,
     "advise": _advise,
     "note": _note,
     "timeout": _restrict,

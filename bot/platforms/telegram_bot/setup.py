@@ -17,7 +17,7 @@ from telegram.constants import ChatType, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.moderation import RefusedError
-from bot.platforms.checkup import ADVICE_BY, MODES
+from bot.platforms.checkup import ADVICE_BY, MODES, SHARED, rulings
 from bot.platforms.telegram_bot import answers, doctor, rights
 from bot.platforms.telegram_bot.pages import keyboard
 from bot.platforms.telegram_bot.reading import account
@@ -115,13 +115,19 @@ async def pressed(client: HavenClient, query: CallbackQuery, act: str, of: str) 
         await answers.say(message, f"Answer with the number of days, from 1 to 90 (group {space})", ForceReply())
         await answers.tell(query)
         return True
+    changes: dict[str, object] = {}
     if key == "call":
         changes = {"page_role": actor.id if value == "on" else ""}
+    elif key == "share":
+        changes = {"share_campaigns": value == "on"}
+    elif key == "anew":
+        await asyncio.to_thread(client.parts.start_anew, space, actor)
     elif value in _VALUES.get(key, ()):
         changes = {key: value}
     else:
         raise RefusedError("this button is from another version of Haven")
-    await _choose(client, space, actor, changes)
+    if changes:
+        await _choose(client, space, actor, changes)
     await answers.tell(query, "Kept.")
     with suppress(BadRequest):  # nothing to show that was not shown before
         await client.bot.edit_message_text(
@@ -195,6 +201,8 @@ async def _text(client: HavenClient, space: str) -> str:
         f"<b>Sensitivity:</b> {policy.sensitivity}",
         f"<b>Called when it cannot wait:</b> {'one moderator' if policy.page else 'nobody'}",
         f"<b>Cases are erased</b> {policy.retention.days} days after they were last seen.",
+        f"<b>Campaigns:</b> {SHARED[policy.share_campaigns]}.",
+        f"<b>Confirm and Not sextortion:</b> {rulings(policy)}.",
         f"<b>Language of the advice:</b> {policy.locale}",
         "",
         escape(_RULE),
@@ -205,6 +213,8 @@ async def _text(client: HavenClient, space: str) -> str:
 def _buttons(client: HavenClient, space: str) -> InlineKeyboardMarkup | None:
     policy = client.parts.policies.wanted(space)
     calls = policy.page is not None
+    share = "off" if policy.share_campaigns else "on"
+    moved = any(policy.shift.values())
 
     def row(key: str, labels: dict[str, str], chosen: str) -> list[tuple[str, str]]:
         return [
@@ -232,6 +242,8 @@ def _buttons(client: HavenClient, space: str) -> InlineKeyboardMarkup | None:
                 )
             ],
             [("Days that cases are kept", f"set:days::{space}")],
+            [(f"Compare with other communities: {share}", f"set:share:{share}:{space}")],
+            *([[("Forget what rulings moved", f"set:anew::{space}")]] if moved else []),
         ]
     )
 

@@ -1,0 +1,138 @@
+"""What links cases to each other and weighs rulings: keyed hashes and numbers, never words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.database import Database
+from bot.effects import Ruling
+from classifiers.assessment import Kind
+
+_COPIES = 8  # cases that keep the same mark, so that a flood of one script costs no more than its first cases
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A case of a campaign; `leader` is the case whose alert shows it: itself, another, or None without any."""
+
+    case: str
+    sender: str
+    leader: str | None
+
+
+class Ledger:
+    """Campaigns and feedback, in the database of the store; all of it goes with the case it belongs to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def join(self, case: str, marks: Iterable[bytes], at: float) -> str | None:
+        """Keep what marks a case and return its campaign: that of cases that share a mark; None when nothing is new."""
+        keyed = {self._database.seal.blind(mark) for mark in marks}
+        new = sorted(keyed - {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)})
+        if not new:
+            return None
+        with self._database.transaction():
+            row = "INSERT INTO campaigns (case_id, campaign, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            self._execute(row, case, case, at)
+            found = self._query(
+                "SELECT DISTINCT campaign FROM campaigns WHERE case_id = ? OR case_id IN"  # noqa: S608 (question marks only)
+                f" (SELECT case_id FROM marks WHERE mark IN ({_places(new)}))",
+                case,
+                *new,
+            )
+            joined = sorted(campaign for (campaign,) in found)
+            if len(joined) > 1:
+                self._execute(
+                    f"UPDATE campaigns SET campaign = ? WHERE campaign IN ({_places(joined)})",  # noqa: S608 (likewise)
+                    joined[0],
+                    *joined,
+                )
+            for mark in new:
+                self._execute(
+                    "INSERT INTO marks SELECT ?1, ?2 WHERE (SELECT count(*) FROM marks WHERE mark = ?1) < ?3",
+                    mark,
+                    case,
+                    _COPIES,
+                )
+        return str(joined[0])
+
+    def campaign(self, case: str) -> str | None:
+        """Return the campaign of a case."""
+        rows = self._query("SELECT campaign FROM campaigns WHERE case_id = ?", case)
+        return rows[0][0] if rows else None
+
+    def begun(self, case: str) -> float:
+        """Return when a case of a campaign was linked first."""
+        at: float = self._query("SELECT at FROM campaigns WHERE case_id = ?", case)[0][0]
+        return at
+
+    def spread(self, campaign: str) -> dict[str, int]:
+        """Return how many cases of a campaign each space has, without those that were ruled out."""
+        return dict(
+            self._query(
+                "SELECT space, count(*) FROM campaigns JOIN cases ON id = case_id"
+                " WHERE campaign = ? AND NOT dismissed GROUP BY space",
+                campaign,
+            )
+        )
+
+    def lead(self, case: str, leader: str) -> None:
+        """Keep whose alert shows a case."""
+        self._execute("UPDATE campaigns SET leader = ? WHERE case_id = ?", leader, case)
+
+    def alerted(self, campaign: str, most: int) -> list[str]:
+        """Return the latest cases of a campaign that have an alert of their own."""
+        rows = self._query(
+            "SELECT case_id FROM campaigns WHERE campaign = ? AND leader = case_id ORDER BY at DESC, case_id LIMIT ?",
+            campaign,
+            most,
+        )
+        return [case for (case,) in rows]
+
+    def members(self, campaign: str, space: str, since: float) -> list[Member]:
+        """Return the cases of a campaign in one space since then, the oldest first."""
+        rows = self._query(
+            "SELECT case_id, account, leader FROM campaigns JOIN cases ON id = case_id"
+            " WHERE campaign = ? AND space = ? AND at >= ? ORDER BY at, case_id",
+            campaign,
+            space,
+            since,
+        )
+        return [Member(*row) for row in rows]
+
+    def rule(self, case: str, score: float, ruling: Ruling, at: float, *, counts: bool) -> None:
+        """Keep a ruling; it `counts` for the thresholds of the space with the score that the case had."""
+        with self._database.transaction():
+            dismissed = ruling is Ruling.NOT_SEXTORTION
+            self._execute("UPDATE campaigns SET dismissed = ? WHERE case_id = ?", int(dismissed), case)
+            if counts:
+                self._execute("INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)", case, score, ruling, at)
+
+    def rulings(self, space: str, kind: Kind, most: int) -> list[tuple[float, Ruling]]:
+        """Return score and ruling of the cases of one kind that a space ruled on last."""
+        rows = self._query(
+            "SELECT score, ruling FROM feedback JOIN cases ON id = case_id"
+            " WHERE space = ? AND kind = ? ORDER BY at DESC, case_id LIMIT ?",
+            space,
+            kind,
+            most,
+        )
+        return [(score, Ruling(ruling)) for score, ruling in rows]
+
+    def start_anew(self, space: str) -> None:
+        """Let no ruling of a space until now count for its thresholds."""
+        self._execute("DELETE FROM feedback WHERE case_id IN (SELECT id FROM cases WHERE space = ?)", space)
+
+    def _query(self, sql: str, *values: object) -> list[Any]:
+        return self._database.query(sql, values)
+
+    def _execute(self, sql: str, *values: object) -> None:
+        with self._database.transaction():
+            self._database.db.conn.execute(sql, values)
+
+
+def _places(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
