@@ -33,12 +33,12 @@ def check(file: Path) -> None:
             continue
         sudo = "" if me in (0, found.st_uid) else "sudo "
         if found.st_uid not in trusted:
-            wrong, mend = "belongs to another user", f"{sudo}chown {me}"
+            wrong, mend = "belongs to another user, who could swap the model", f"{sudo}chown {me}"
         elif _others_write(found):
-            wrong, mend = "other users may write here", f"{sudo}chmod go-w"
+            wrong, mend = "other users may write here, and so swap the model", f"{sudo}chmod go-w"
         else:
             continue
-        raise InputError(f"{path}: {wrong} and so swap the model; run: {mend} {shlex.quote(str(path))}")
+        raise InputError(f"{path}: {wrong}; run: {mend} {shlex.quote(str(path))}")
 
 
 def _others_write(found: os.stat_result) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from hostile import discord_reading, payloads, properties, telegram_reading
-from hostile.targets import CORPORA, TARGETS, seeds
+from hostile.targets import CHUNKS, CORPORA, TARGETS, seeds
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -32,13 +33,8 @@ often = settings(
 seldom = settings(often, max_examples=25)
 
 _SIGNS = "@#$/:.<>[]()*_~|`\\-+=%&;!?'\"\n\r\t \x00\x1b\x9b\u200b\u2028\u202e\u0301\ufe0f"
-_CHUNKS = (
-    *("@everyone", "<@22>", "<@&1>", "<#1>", "<:e:1>", "</x:1>", "<t:1:R>", "https://", "discord.gg/", "t.me/", "||"),
-    *("**", "```", "[a](https://b)", "> ", "# ", "\x1b[31m", "\ud800", "%41", "<b>", "&lt;", "</tg-spoiler>", "=1+1"),
-    *("і", "ս", "🇸🇪", "i h4ve y0ur nud3s", "send me 400", "kms", "@sam ", "../../", "e.v.i.l.com"),
-)
 texts = st.lists(
-    st.one_of(st.sampled_from(_CHUNKS), st.text(max_size=20), st.text(_SIGNS, max_size=8)), max_size=20
+    st.one_of(st.sampled_from(CHUNKS), st.text(max_size=20), st.text(_SIGNS, max_size=8)), max_size=20
 ).map("".join)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts,
@@ -336,3 +332,17 @@ def test_the_names_in_an_export_lead_nowhere(invoke: Callable[..., Result], tmp_
         assert result.exit_code == 0
         assert not properties.steering(result.output)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["[link=mailto:x]y.json", "[bold]x.json", "{task}.json", "\x1b[31m.json", ":smile:.json"]
+)
+def test_the_name_of_a_file_is_shown_on_a_terminal_as_it_is(
+    haven: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes((Path(__file__).parent / "exports" / "discord.json").read_bytes())
+    done = haven("scan", name, FORCE_COLOR="1", TERM="xterm")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert visible(name) in done.stderr
+    assert "\x1b]8" not in done.stderr

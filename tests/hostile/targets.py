@@ -14,6 +14,33 @@ from bot.archives import NAMES
 from classifiers.normalise import normalise, spans
 
 CORPORA = Path(__file__).parent / "corpora"
+# Pieces of hostile input: of markup, of mentions, links and addresses, of formulas, of disguises, of exports.
+CHUNKS = (
+    *("@everyone", "<@22>", "<@&1>", "<#1>", "<:e:1>", "</x:1>", "<t:1:R>", "https://", "discord.gg/", "t.me/", "||"),
+    *("**", "```", "[a](https://b)", "> ", "# ", "\x1b[31m", "\ud800", "%41", "<b>", "&lt;", "</tg-spoiler>", "=1+1"),
+    *("і", "ս", "🇸🇪", "i h4ve y0ur nud3s", "send me 400", "kms", "@sam ", "../../", "e.v.i.l.com", "p.a.y", "p a y"),
+    *("a\u0335b", "ﷺ", "\u200b", "\u2028", "1h30m", "bc1q", "serutcip", "smsка", "аll", "p4y", "@\u2068", "<a: b.jpg>"),
+    *(
+        "20/11/2026, 14:03 - ",
+        "[1.2.26, 3:04:05] ",
+        '{"messages":[',
+        '"from":"a"',
+        '"text":"',
+        '"content":"',
+        '"author":{',
+    ),
+    *(
+        '"author":{',
+        '"type":"',
+        '"mentions":[',
+        "AuthorID,Author,Date,Content\n",
+        '""',
+        "\\ud83d",
+        "[policy]\n",
+        '[spaces."1"]\n',
+    ),
+    *("eve> ", "/check ", "/report ", "/case ", "/note ", "/privacy", "haven:", "set:mode:", ":-1001"),
+)
 _NAMES = ("export.json", "a.jsonl", "b.csv", "_chat.txt", "../../etc/WhatsApp Chat with \x1b[31m.txt")
 _LONG = 4000
 _SECONDS = 1.0  # for the longest text that is read; some hundred times what one takes
