@@ -151,7 +151,7 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: cannot read the settings: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not TOML: {error}") from None
     config = _convert(raw, Config, str(file), "")
     for space, own in config.spaces.items():

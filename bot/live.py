@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bot.app import composed, open_classifier, running, serve, stdin_lines
 from bot.config import Config, load_config, token
-from bot.platforms.console import ConsolePlatform, Room
+from bot.platforms.console import ConsolePlatform, Room, visible
 from bot.sealing import one_time_seal
 from bot.store import Store
 
@@ -92,7 +92,7 @@ class _OneLine(logging.Formatter):
         line = f"{record.levelname} {record.name}: {record.getMessage()}"
         if record.exc_info and record.exc_info[0]:
             line += f" ({record.exc_info[0].__name__})"
-        return line.replace("\n", " ")
+        return visible(line)
 
 
 def _log_to_stderr(level: str) -> None:

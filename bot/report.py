@@ -43,7 +43,7 @@ def scan_all(
     conversations = messages = flagged = 0
     sound = True
     progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
         console=errors, transient=True, disable=not errors.is_terminal,
     )  # fmt: skip
     with progress:

@@ -1,13 +1,11 @@
-"""Model files: a joblib file and a manifest that is checked before the file is opened."""
+"""Model files: a joblib file, of which nothing is run, and a manifest that is checked before the file is opened."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import pickle
 import platform as machine
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from classifiers import custody, joblibfile
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.errors import InputError
 from classifiers.model import FEATURES, GROUPS, HIDDEN, PARTS, Layer, Model, Scale, Thresholds
@@ -81,7 +80,9 @@ def save(model: Model, folder: Path, data_sha256: str, metrics: Mapping[str, Any
 
 
 def load(folder: Path) -> tuple[Model, Manifest]:
-    """Return the model of a folder; InputError when a file is missing, cut, altered or of another format."""
+    """Return the model of a folder; InputError when a file is missing, altered, of another format or not safe."""
+    for name in (MANIFEST_FILE, MODEL_FILE):
+        custody.check(folder / name)
     manifest = read_manifest(folder / MANIFEST_FILE)
     file = folder / MODEL_FILE
     try:
@@ -91,7 +92,7 @@ def load(folder: Path) -> tuple[Model, Manifest]:
     if hashlib.sha256(raw).hexdigest() != manifest.sha256:
         raise InputError(f"{file}: not the file that {MANIFEST_FILE} describes (SHA-256 differs); not loaded")
     try:
-        content = joblib.load(io.BytesIO(raw))
+        content = joblibfile.read(raw)
         rows = {term: row for row, term in enumerate(content["terms"].split("\n"))}
         model = Model(
             rows=rows,
@@ -106,17 +107,8 @@ def load(folder: Path) -> tuple[Model, Manifest]:
                 for weights, biases in [content[name]]
             },
         )
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ImportError,
-        EOFError,
-        zlib.error,
-        pickle.UnpicklingError,
-    ) as e:
-        raise InputError(f"{file}: not a model that this version of Haven reads: {e}") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"{file}: not a model that this version of Haven reads: {error}") from None
     return model, manifest
 
 
@@ -140,10 +132,9 @@ def read_manifest(file: Path) -> Manifest:
 
 
 def _array(values: object, kind: type[Any], *shape: int) -> npt.NDArray[Any]:
-    found = np.asarray(values)
-    if found.dtype != kind or found.shape != shape:
-        raise ValueError(f"{found.dtype} numbers of shape {found.shape} where {shape} {kind.__name__} are expected")
-    return found
+    if not isinstance(values, np.ndarray) or values.dtype != kind or values.shape != shape:
+        raise ValueError(f"{shape} {kind.__name__} are expected where something else stands")
+    return values
 
 
 def _libraries() -> dict[str, str]:

@@ -69,7 +69,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 def put(folder: Path, content: object) -> None:
     """Put something into the model file that the manifest vouches for."""
     buffer = io.BytesIO()
-    joblib.dump(content, buffer)
+    joblib.dump(content, buffer, compress=("zlib", 9))
     vouched(folder, buffer.getvalue())
 
 

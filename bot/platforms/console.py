@@ -46,7 +46,7 @@ _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTA
 _MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
 _MODERATOR = Account(NAME, "moderator")
 _LOCALE = "en-GB"
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def to_message(line: str, space: str, id: str, now: datetime) -> Message | None:
@@ -172,7 +172,7 @@ class Room:
             self._say(str(error))
 
     def _say(self, text: str, title: str | None = None) -> None:
-        shown = Text(text)
+        shown = Text("\n".join(map(visible, text.split("\n"))))
         panel = Panel(shown, title=Text(title), title_align="left", border_style="green") if title else shown
         self._console.print(panel)
 

@@ -12,7 +12,7 @@ from bot.platforms.console import visible
 from classifiers.conversation import Account
 
 BUTTON = re.compile(r"haven:(?P<act>[a-z_]+)(?::(?P<of>\w{1,64}))?")
-_LINK = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*):(?=//)|\b(discord)\.(?=gg\b)")
+_LINK = re.compile(r"(?i)(?<=[a-z0-9+.-]):(?=//)|discord(?:app)?\.(?=gg|com/invite)")
 _SPECIAL = re.compile(r"([\\`*_~|>\[\]()#:<@-])")
 
 

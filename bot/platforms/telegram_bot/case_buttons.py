@@ -25,7 +25,7 @@ from bot.case import Case, view
 from bot.effects import Act, Advice, Ruling, Target
 from bot.moderation import NothingToSendError, RefusedError
 from bot.platforms.telegram_bot import answers, people, rights, setup
-from bot.platforms.telegram_bot.reading import account
+from bot.platforms.telegram_bot.reading import account, sound
 from bot.rulings import SENDABLE
 from classifiers.conversation import Account
 
@@ -44,7 +44,7 @@ async def pressed(client: HavenClient, query: CallbackQuery) -> None:
 
 
 async def _pressed_button(client: HavenClient, query: CallbackQuery) -> None:
-    act, _, of = (query.data or "").partition(":")
+    act, _, of = sound(query.data or "").partition(":")
     if await people.pressed(client, query, act, of) or await setup.pressed(client, query, act, of):
         return
     handler = _HANDLERS.get(act)

@@ -21,7 +21,7 @@ from bot.evidence import Origin, happened, sealed, sheet
 from bot.moderation import RefusedError
 from bot.platforms.telegram_bot import alert, answers, case_buttons, doctor, rights, setup
 from bot.platforms.telegram_bot.markup import disarmed, jump, latest
-from bot.platforms.telegram_bot.reading import NAME, account
+from bot.platforms.telegram_bot.reading import NAME, account, sound
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ async def noted(client: HavenClient, message: Message) -> None:
     await rights.check_admin(client.bot, case.space, actor)
     if not message.text:
         raise RefusedError("a note has to be text")
-    await asyncio.to_thread(client.parts.moderation.act, case.space, case.id, Act.NOTED, actor, message.text)
+    await asyncio.to_thread(client.parts.moderation.act, case.space, case.id, Act.NOTED, actor, sound(message.text))
     client.parts.outbox.wake()
     await answers.say(message, f"Kept. /case {case.id} shows it.")
 

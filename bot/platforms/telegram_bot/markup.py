@@ -15,7 +15,7 @@ LONGEST = 4096
 _TAG = re.compile(r"<[^>]*>")
 _NAME = 40
 _SUPERGROUPS = 10**12  # supergroups are numbered from minus this down, basic groups above it
-_ALIVE = re.compile(r"[@#$/:.](?=\S)")
+_ALIVE = re.compile(r"[@#$/:.](?!\s)")  # at the end, too: words in bold may follow
 _UNSEEN = ("C", "Z", "M")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 

@@ -28,7 +28,7 @@ from bot.moderation import RefusedError
 from bot.people import NotSetUpError, TooManyReportsError
 from bot.platforms.telegram_bot import answers, rights, setup
 from bot.platforms.telegram_bot.pages import help_rows, html_of, keyboard
-from bot.platforms.telegram_bot.reading import account, command_of, origin, parted
+from bot.platforms.telegram_bot.reading import account, command_of, origin, parted, sound
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _readable(message: Message) -> str:
     if not (message.text or message.caption or message.quote):
         return ""
     own, quoted = parted(message)
-    answered = message.quote.text if message.quote and message.external_reply else ""
+    answered = sound(message.quote.text) if message.quote and message.external_reply else ""
     return "\n".join(filter(None, [answered, quoted, own]))
 
 

@@ -90,7 +90,7 @@ def to_message(message: TelegramMessage, usernames: Usernames, space: str | None
     if forwarded:
         own, quoted = "", "\n".join(filter(None, [own, quoted]))
     elif message.quote:
-        quoted = "\n".join(filter(None, [message.quote.text, quoted]))
+        quoted = "\n".join(filter(None, [sound(message.quote.text), quoted]))
     if not own and not quoted:
         return None
     author = account(user)
@@ -112,10 +112,7 @@ def parted(message: TelegramMessage) -> tuple[str, str]:
 
     Whoever is mentioned is @somebody, so that names are kept nowhere.
     """
-    text, entities = (
-        (message.text, message.entities) if message.text else (message.caption or "", message.caption_entities)
-    )
-    units = text.encode("utf-16-le", "surrogatepass")
+    units, entities = _written(message)
     own, quotes, end = [], [], 0
     for entity in sorted(entities, key=lambda entity: entity.offset):
         start, stop = 2 * entity.offset, 2 * (entity.offset + entity.length)
@@ -129,10 +126,18 @@ def parted(message: TelegramMessage) -> tuple[str, str]:
         end = stop
     own.append(units[end:])
     files = [word for name, word in _MEDIA if getattr(message, name)]
-    if message.animation:
+    if message.animation and message.document:
         files.remove(media.FILE)
     written = b"".join(own).decode("utf-16-le", "replace").strip()
     return media.append(written, files), b"\n\0".join(quotes).decode("utf-16-le", "replace")
+
+
+def _written(message: TelegramMessage) -> tuple[bytes, Sequence[MessageEntity]]:
+    """Return text or caption in the units that entities are counted in, and the entities."""
+    text, entities = (
+        (message.text, message.entities) if message.text else (message.caption or "", message.caption_entities)
+    )
+    return text.encode("utf-16-le", "surrogatepass"), entities
 
 
 def origin(message: TelegramMessage) -> Account | None:
@@ -144,7 +149,9 @@ def origin(message: TelegramMessage) -> Account | None:
 def _named(message: TelegramMessage, usernames: Usernames) -> list[Account]:
     """Return whom a message answers or mentions."""
     named = []
-    for entity, words in {**message.parse_entities(), **message.parse_caption_entities()}.items():
+    units, entities = _written(message)
+    for entity in entities:
+        words = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "replace")
         if entity.type == MessageEntityType.TEXT_MENTION and entity.user and not entity.user.is_bot:
             named.append(account(entity.user))
         elif entity.type == MessageEntityType.MENTION and (found := usernames.account(words)):
@@ -162,7 +169,13 @@ def command_of(message: TelegramMessage, entities: Sequence[MessageEntity], user
     first = next((one for one in entities if one.type == MessageEntityType.BOT_COMMAND and one.offset == 0), None)
     if first is None or not message.text or message.forward_origin or message.via_bot:
         return None
-    name, _, whose = message.text[1 : first.length].partition("@")
+    text = sound(message.text)
+    name, _, whose = text[1 : first.length].partition("@")
     if whose and whose.lower() != username.lower():
         return None
-    return name.lower(), message.text[first.length :].strip()
+    return name.lower(), text[first.length :].strip()
+
+
+def sound(text: str) -> str:
+    """Return a text that can be written down: JSON may carry halves of characters."""
+    return text.encode(errors="replace").decode()

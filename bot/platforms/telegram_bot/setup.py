@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HOW = "Type /setup in the group that I should protect, as one of its admins. I answer here."
 _MINUTES = 10
 _DAYS = re.compile(r"Answer with the number of days, from 1 to 90 \(group (-\d+)\)")
-_GROUP = re.compile(r"-\d{1,20}")
+_GROUP = re.compile(r"-[1-9][0-9]{0,19}")
 _RULE = (
     "Telegram's rules forbid bots to write to people who did not ask for it. So you decide whether Haven may write to"
     " members first, once for an incident: please tell them. It can only reach those who have opened a chat with it,"
@@ -75,6 +75,11 @@ class Codes:
         return held.space
 
 
+def is_group(space: str) -> bool:
+    """Return whether this is how Telegram numbers a group."""
+    return _GROUP.fullmatch(space) is not None
+
+
 async def show(client: HavenClient, message: Message, space: str) -> None:
     """Show the settings of a group to one of its admins."""
     await _check(client, message, space)
@@ -88,7 +93,7 @@ async def examine(client: HavenClient, message: Message, space: str) -> None:
 
 
 async def _check(client: HavenClient, message: Message, space: str) -> None:
-    if not _GROUP.fullmatch(space) or message.from_user is None:
+    if not is_group(space) or message.from_user is None:
         raise RefusedError("this link is not one of Haven's")
     await rights.check_admin(client.bot, space, account(message.from_user))
 
@@ -99,7 +104,7 @@ async def pressed(client: HavenClient, query: CallbackQuery, act: str, of: str) 
     if act != "set" or message is None or message.chat.type != ChatType.PRIVATE:
         return False
     key, value, space = [*of.split(":"), "", ""][:3]
-    if not _GROUP.fullmatch(space):
+    if not is_group(space):
         raise RefusedError("this button is from another version of Haven")
     actor = account(query.from_user)
     await rights.check_admin(client.bot, space, actor, "can_change_info")
