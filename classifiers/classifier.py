@@ -45,6 +45,7 @@ class Classifier:
         line.features, line.scores = self.model.read_line(line.words, line.before)
         if shows_despair(line.words):
             line.scores[_DISTRESS] = 1.0
+        line.words = line.words[-1:]
         exchange = conversation.exchange(line.author)
         now = conversation.lines[-1].at
         totals = self.model.totals(exchange, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -24,7 +24,10 @@ _LEAD = 1.25
 
 @dataclass(slots=True)
 class Line:
-    """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads."""
+    """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads.
+
+    Of the words only the last is left once they are read, which the next line may continue.
+    """
 
     message_id: str
     author: Account
@@ -34,7 +37,7 @@ class Line:
     words: list[str]
     before: str = "^"
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
-    scores: list[float] = field(default_factory=list)
+    scores: MutableSequence[float] = field(default_factory=list)
 
 
 class Exchange(NamedTuple):
