@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -29,6 +30,7 @@ class Outbox:
     """A few workers per platform; each takes the effect that is due, performs it once and settles it.
 
     Effects of one case are performed one after the other, so a person who cannot be reached delays no other case.
+    `attempts` counts by platform, effect and outcome, `tried_at` has when the last was made, in seconds since 1970.
     """
 
     def __init__(self, store: Store, platforms: Sequence[Platform], clock: Callable[[], datetime]) -> None:
@@ -38,6 +40,8 @@ class Outbox:
         self._news = {platform.name: asyncio.Event() for platform in platforms}
         self._busy: set[str] = set()
         self._turn = asyncio.Lock()
+        self.attempts: Counter[tuple[str, str, Outcome]] = Counter()
+        self.tried_at = dict.fromkeys(self._news, clock().timestamp())
 
     def wake(self) -> None:
         """Say that something was recorded."""
@@ -86,7 +90,9 @@ class Outbox:
         self._news[platform.name].set()  # this worker took the news from the others, and there may be more
         try:
             delivery = await asyncio.to_thread(self._withheld, row) or await self._attempt(platform, row)
-            await asyncio.to_thread(self._finish, row, delivery)
+            outcome = await asyncio.to_thread(self._finish, platform.name, row, delivery)
+            self.attempts[platform.name, type(row.effect).__name__, outcome] += 1
+            self.tried_at[platform.name] = self._now()
         finally:
             self._busy.discard(row.case)
         return True
@@ -105,24 +111,28 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 (a platform's fault must not stop the others)
             return Delivery(Outcome.RETRY, detail=type(error).__name__)
 
-    def _finish(self, row: Row, delivery: Delivery) -> None:
+    def _finish(self, platform: str, row: Row, delivery: Delivery) -> Outcome:
         """Settle what ended, fold it into the case and record what follows, in one transaction."""
         now = self._now()
         name = type(row.effect).__name__
+        where = {"platform": platform, "case": row.case}
         if delivery.outcome in (Outcome.RETRY, Outcome.HELD):
             if row.attempts < MOST_ATTEMPTS:
                 due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
-                log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
+                log.warning(
+                    "%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now, extra=where
+                )
                 with self._store.transaction():
                     self._store.postpone(row, due)
                     if delivery.outcome is Outcome.HELD:
                         self._fold(row, delivery, now)
-                return
+                return delivery.outcome
             delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
-        log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail)
+        log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail, extra=where)
         with self._store.transaction():
             self._store.settle(row, delivery, now)
             self._fold(row, delivery, now)
+        return delivery.outcome
 
     def _fold(self, row: Row, delivery: Delivery, now: float) -> None:
         case = self._store.case_of(row.case)
