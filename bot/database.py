@@ -59,6 +59,11 @@ class Database:
         with self._lock, self.reported():
             return self.db.conn.execute(sql, values).fetchall()
 
+    def size(self) -> int:
+        """Return how many bytes the database takes."""
+        pages: int = self.query("PRAGMA page_count")[0][0] * self.query("PRAGMA page_size")[0][0]
+        return pages
+
     def checkpoint(self) -> None:
         """Empty the write-ahead log, so that what was deleted, which SQLite overwrites, is nowhere any more."""
         with self._lock, self.reported():

@@ -175,6 +175,7 @@ class ConsolePlatform:
     """Shows every effect on a rich console; `refuses` names the people who accept no private messages."""
 
     name = NAME
+    connected = True
 
     def __init__(self, console: Console, refuses: Collection[str] = ()) -> None:
         self._console = console
