@@ -29,6 +29,7 @@ from bot.sealing import Seal, load_seal
 from bot.store import Store
 from classifiers.artefact import bundled, load
 from classifiers.classifier import Classifier
+from classifiers.conversation import cut
 
 log = logging.getLogger(__name__)
 _PURGE_EVERY = timedelta(hours=6)
@@ -140,7 +141,7 @@ async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
         with suppress(RuntimeError):  # the loop has ended
             for line in chain(iter(stream.readline, ""), (None,)):
                 room.acquire()
-                loop.call_soon_threadsafe(queue.put_nowait, line)
+                loop.call_soon_threadsafe(queue.put_nowait, line and cut(line))
 
     threading.Thread(target=pump, daemon=True).start()
     while (line := await queue.get()) is not None:

@@ -18,7 +18,7 @@ from bot.rulings import disclaim, report, started
 from bot.store import Store
 from classifiers.assessment import Evidence, Kind, Level, Sensitivity
 from classifiers.classifier import Classifier
-from classifiers.conversation import Account, Message
+from classifiers.conversation import Account, Message, cut
 from classifiers.despair import shows_despair
 from classifiers.errors import InputError
 from classifiers.exchange import Conversation
@@ -84,7 +84,7 @@ class People:
         finding = Finding.NOTHING
         if found.level >= Level.NOTICE:
             finding = Finding.TOLD if told else Finding.BLACKMAIL if found.level >= Level.ALERT else Finding.SIGNS
-        return Verdict(finding, found.evidence, shows_despair(words(text)))
+        return Verdict(finding, found.evidence, shows_despair(words(cut(text))))
 
     def protect(self, person: Account, *, on: bool) -> None:
         """Keep whether the person wants private warnings."""
@@ -127,7 +127,7 @@ class People:
             recent = [c for c in self._store.cases_since(space, since) if c.reported and c.about == person]
             if len(recent) >= _REPORTS_AN_HOUR:
                 raise TooManyReportsError("the moderators have three reports of the last hour")
-            crisis = shows_despair(words(text))
+            crisis = shows_despair(words(cut(text)))
             case, effects = report(
                 person, text, accused, space=space, channel=channel, key=key, at=now, policy=policy, crisis=crisis
             )

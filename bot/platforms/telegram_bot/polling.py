@@ -10,9 +10,12 @@ from telegram.request import HTTPXRequest
 
 
 class Polling(HTTPXRequest):
-    """python-telegram-bot's connection; `answered` says whether Telegram answered when it was last asked."""
+    """python-telegram-bot's connection; `answered` says whether Telegram answered when it was last asked.
 
-    answered = False
+    It is asked once it has been logged in to, and answers within ten seconds when there is nothing new.
+    """
+
+    answered = True
 
     def __init__(self) -> None:
         super().__init__(connection_pool_size=1)
