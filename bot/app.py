@@ -32,6 +32,7 @@ from bot.sealing import KEY_VARIABLE, Seal, WrongKeyError, load_seal, next_key_f
 from bot.store import Store
 from classifiers.artefact import bundled, load
 from classifiers.classifier import Classifier
+from classifiers.conversation import cut
 from classifiers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
         with suppress(RuntimeError):  # the loop has ended
             for line in chain(iter(stream.readline, ""), (None,)):
                 room.acquire()
-                loop.call_soon_threadsafe(queue.put_nowait, line)
+                loop.call_soon_threadsafe(queue.put_nowait, line and cut(line))
 
     threading.Thread(target=pump, daemon=True).start()
     while (line := await queue.get()) is not None:

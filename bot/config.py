@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -85,9 +86,34 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """How much is said on standard error; message text never is."""
+    """How much is said on standard error, and how; message text never is."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where metrics and health can be asked for; empty: nowhere."""
+
+    listen: str = ""
+    beyond_this_machine: bool = False
+
+    def __post_init__(self) -> None:
+        if self.listen and not (self.address[0].is_loopback or self.beyond_this_machine):
+            raise ValueError(
+                "listen: other machines could ask at this address; set beyond_this_machine = true to allow it"
+            )
+
+    @property
+    def address(self) -> tuple[IPv4Address | IPv6Address, int]:
+        """The address and the port of `listen`."""
+        host, _, port = self.listen.rpartition(":")
+        try:
+            if not (port.isdecimal() and port.isascii() and 0 < int(port) < 1 << 16):
+                raise ValueError
+            return ip_address(host.removeprefix("[").removesuffix("]")), int(port)
+        except ValueError:
+            raise ValueError("listen: expected an address and a port, such as 127.0.0.1:9464") from None
 
 
 class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +152,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     discord: DiscordSettings = DiscordSettings()
     telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     def policy_of(self, space: str, chosen: Mapping[str, Any] | None = None) -> Policy:
         """Return the policy of a space: that of all, what the file says of the space, what its moderators chose."""

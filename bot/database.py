@@ -69,6 +69,11 @@ class Database:
         """Return what stands for an account in the database."""
         return self.seal.hash(account.platform, account.id)
 
+    def size(self) -> int:
+        """Return how many bytes the database takes."""
+        pages: int = self.query("PRAGMA page_count")[0][0] * self.query("PRAGMA page_size")[0][0]
+        return pages
+
     def placed(self, space: str) -> str:
         """Return what stands for a space in the database: its id, or without whose private chats they are."""
         owner = owner_of(space)

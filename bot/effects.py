@@ -191,6 +191,17 @@ class Delivery:
     retry_after: float | None = None
 
 
+class Connection(Protocol):
+    """What can be told of a platform without asking it."""
+
+    name: str
+
+    @property
+    def connected(self) -> bool:
+        """Whether what is written there reaches Haven now."""
+        ...
+
+
 class Platform(Protocol):
     """Where effects become real; one file or folder under `bot/platforms` each.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from threading import Lock
 
 from bot.case import Case, decide, despair
@@ -31,7 +33,10 @@ class Decision:
 
 
 class Guard:
-    """Turns messages into recorded effects; somebody else performs them. It may be called from any thread."""
+    """Turns messages into recorded effects; somebody else performs them. It may be called from any thread.
+
+    `levels` counts messages by platform and the highest level that they led to, `heard_at` has the time of the last.
+    """
 
     def __init__(
         self,
@@ -49,11 +54,23 @@ class Guard:
         self._clock = clock
         self._linker = linker
         self._lock = Lock()
+        self.levels: Counter[tuple[str, Level]] = Counter()
+        self.heard_at: dict[str, datetime] = {}
 
     def receive(self, messages: Iterable[Message]) -> list[Decision]:
         """Read messages (or edits, which carry a known id) in order; return what each reading led to."""
         with self._lock:
-            return [decision for message in messages for decision in self._receive(message)]
+            decided = [(message, list(self._receive(message))) for message in messages]
+            for message, decisions in decided:
+                platform = message.author.platform
+                self.levels[platform, max(decision.found.level for decision in decisions)] += 1
+                self.heard_at[platform] = message.sent_at
+            return [*chain.from_iterable(decisions for _, decisions in decided)]
+
+    @property
+    def conversations(self) -> tuple[int, int]:
+        """How many conversations are in memory, and how many of them are those of live cases."""
+        return len(self._memory), self._memory.held
 
     def forget(self, account: Account, *, own: bool = False) -> int:
         """Erase everything about an account, here and in the database; return how many cases lost content.
@@ -109,6 +126,8 @@ class Guard:
                         case, effects = self._linker.link(case, effects, lines, at)
                     self._store.record(case, effects, at)
             written = written or any(isinstance(one, AdviseTarget) and one.target == message.author for one in effects)
+            if case and case.level >= Level.ALERT and case.ruling is not Ruling.NOT_SEXTORTION:
+                self._memory.hold(message.space, message.channel, case.seen_at + policy.incident_gap)
             yield Decision(found, case, effects)
         if disclosure.crisis:
             yield from self._despair(message, disclosure, policy, written=written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 
 from bot.guard import Guard
 from bot.outbox import Outbox, to_its_end
@@ -12,18 +13,27 @@ from classifiers.errors import InputError
 
 log = logging.getLogger(__name__)
 
-CAPACITY = 10_000
+CAPACITY = 2_000
+MOST_DELAYED = 8_000  # of a platform that cannot be slowed down
 _AT_ONCE = 64
 
 
 class Inbox:
-    """A bounded queue; when it is full, `put` waits."""
+    """A bounded queue; when it is full, `put` waits.
+
+    Discord's gateway cannot be slowed down: from it more and more would wait, so beyond `MOST_DELAYED` they are left
+    out. `left_out` counts by platform and reason, `delayed` counts messages that found the queue full.
+    """
 
     def __init__(self, guard: Guard, outbox: Outbox) -> None:
         self._guard = guard
         self._outbox = outbox
         self._queue: asyncio.Queue[Message | asyncio.Future[None]] = asyncio.Queue(CAPACITY)
         self._reading = 0
+        self._overrun = False
+        self.at_the_door = 0
+        self.delayed = 0
+        self.left_out: Counter[tuple[str, str]] = Counter()
 
     @property
     def waiting(self) -> int:
@@ -32,7 +42,18 @@ class Inbox:
 
     async def put(self, message: Message) -> None:
         """Hand a message over; messages are read in the order in which they are handed over."""
-        await self._queue.put(message)
+        if self.at_the_door >= MOST_DELAYED:
+            self._leave_out(message, "flood")
+            if not self._overrun:
+                log.error("messages come faster than they can be read: some are left out")
+            self._overrun = True
+            return
+        self.delayed += self._queue.full()
+        self.at_the_door += 1
+        try:
+            await self._queue.put(message)
+        finally:
+            self.at_the_door -= 1
 
     async def caught_up(self) -> None:
         """Return once all that was handed over until now is decided on; it has to be running."""
@@ -58,6 +79,9 @@ class Inbox:
         self._reading = len(batch)
         await asyncio.to_thread(self._decide, [one for one in batch if isinstance(one, Message)])
         self._reading = 0
+        if self._overrun and self._queue.empty():
+            log.warning("all messages that waited have been read; none is left out any more")
+            self._overrun = False
         for mark in batch:
             if isinstance(mark, asyncio.Future) and not mark.done():
                 mark.set_result(None)
@@ -69,9 +93,14 @@ class Inbox:
             self._guard.receive(messages)
         except InputError:
             raise  # the database: nothing can be recorded any more
-        except Exception as error:  # noqa: BLE001 (what somebody writes must not stop the reading of others)
+        except Exception as error:  # what somebody writes must not stop the reading of others
             if len(messages) <= 1:
-                log.error("a message could not be read and was left out (%s)", type(error).__name__)
+                log.error("a message could not be read and was left out", exc_info=error)
+                for message in messages:
+                    self._leave_out(message, "unreadable")
                 return
             for message in messages:
                 self._decide([message])
+
+    def _leave_out(self, message: Message, reason: str) -> None:
+        self.left_out[message.author.platform, reason] += 1

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bot import logs
 from bot.app import composed, open_classifier, running, serve, stdin_lines
 from bot.config import Config, load_config, token
-from bot.platforms.console import ConsolePlatform, Room, visible
+from bot.effects import Connection
+from bot.parts import Parts
+from bot.platforms.console import ConsolePlatform, Room
 from bot.sealing import one_time_seal
 from bot.store import Store
+from classifiers.errors import InputError
 
 if TYPE_CHECKING:
     from bot.platforms.discord_bot import DiscordPlatform
@@ -36,17 +41,22 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
     What a kill leaves is delivered at the next start.
     """
     config, folder = load_config(config_file)
-    _log_to_stderr(config.log.level)
     tokens = {
         "discord": token("discord", config.discord, folder, environment),
         "telegram": token("telegram", config.telegram, folder, environment),
     }
-    with running(config, folder, environment) as store:
-        if any(tokens.values()):
-            asyncio.run(_online(config, folder, store, tokens))
-        else:
-            log.info("no platform has a token: reading the console")
-            asyncio.run(_on_console(config, folder, store))
+    with logs.to_stderr(config.log), running(config, folder, environment) as store:
+        try:
+            if any(tokens.values()):
+                asyncio.run(_online(config, folder, store, tokens))
+            else:
+                log.info("no platform has a token: reading the console")
+                asyncio.run(_on_console(config, folder, store))
+        except (InputError, OSError):
+            raise
+        except Exception as fault:  # a traceback could hold what was being read
+            log.critical("ended by a fault of Haven's own", exc_info=fault)
+            raise SystemExit(1) from None
 
 
 def rehearse() -> None:
@@ -58,19 +68,34 @@ def rehearse() -> None:
 
 async def _on_console(config: Config, folder: Path, store: Store) -> None:
     console = Console(highlight=False)
-    with composed(config, store, [ConsolePlatform(console)], open_classifier(config, folder)) as parts:
-        await serve(parts, [Room(parts, console).read(stdin_lines())])
+    platform = ConsolePlatform(console)
+    with composed(config, store, [platform], open_classifier(config, folder)) as parts:
+        async with _watched(config, parts, [platform]):
+            await serve(parts, [Room(parts, console).read(stdin_lines())])
 
 
 async def _online(config: Config, folder: Path, store: Store, tokens: Mapping[str, str | None]) -> None:
     platforms = list(_platforms(config, tokens))
     with composed(config, store, platforms, open_classifier(config, folder), needs_channel=True) as parts:
         try:
-            await serve(parts, [platform.read(parts) for platform in platforms])
+            async with _watched(config, parts, platforms):
+                await serve(parts, [platform.read(parts) for platform in platforms])
         finally:
             for platform in platforms:
                 await platform.close()
         log.info("stopped")
+
+
+@asynccontextmanager
+async def _watched(config: Config, parts: Parts, platforms: Sequence[Connection]) -> AsyncIterator[None]:
+    """Answer questions about metrics and health until the end of the block, if the settings say where."""
+    if not config.metrics.listen:
+        yield
+        return
+    from bot.monitor import monitored  # its libraries take half a second to import
+
+    async with monitored(config.metrics, parts, platforms):
+        yield
 
 
 def _platforms(config: Config, tokens: Mapping[str, str | None]) -> Iterator[DiscordPlatform | TelegramPlatform]:
@@ -83,22 +108,3 @@ def _platforms(config: Config, tokens: Mapping[str, str | None]) -> Iterator[Dis
         from bot.platforms.telegram_bot import TelegramPlatform
 
         yield TelegramPlatform(config.telegram, telegram)
-
-
-class _OneLine(logging.Formatter):
-    """One line a record: the name of an exception, never its traceback, which could hold what people wrote."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = f"{record.levelname} {record.name}: {record.getMessage()}"
-        if record.exc_info and record.exc_info[0]:
-            line += f" ({record.exc_info[0].__name__})"
-        return visible(line)
-
-
-def _log_to_stderr(level: str) -> None:
-    """Log at the level; the clients of platforms say no more than warnings, because they would log messages."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for client in ("discord", "telegram", "httpx", "aiohttp", "asyncio"):
-        logging.getLogger(client).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -33,6 +34,7 @@ class Outbox:
     """A few workers per platform; each takes the effect that is due, performs it once and settles it.
 
     Effects of one case are performed one after the other, so a person who cannot be reached delays no other case.
+    `attempts` counts by platform, effect and outcome, `tried_at` has when the last was made, in seconds since 1970.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class Outbox:
         self._news = {platform.name: asyncio.Event() for platform in platforms}
         self._busy: set[str] = set()
         self._turn = asyncio.Lock()
+        self.attempts: Counter[tuple[str, str, Outcome]] = Counter()
+        self.tried_at = dict.fromkeys(self._news, clock().timestamp())
 
     def wake(self) -> None:
         """Say that something was recorded."""
@@ -98,7 +102,9 @@ class Outbox:
         self._news[platform.name].set()  # this worker took the news from the others, and there may be more
         try:
             delivery = await asyncio.to_thread(self._withheld, platform, row) or await self._attempt(platform, row)
-            await asyncio.to_thread(self._finish, platform, row, delivery)
+            outcome = await asyncio.to_thread(self._finish, platform, row, delivery)
+            self.attempts[platform.name, type(row.effect).__name__, outcome] += 1
+            self.tried_at[platform.name] = self._now()
         finally:
             self._busy.discard(row.case)
         return True
@@ -123,27 +129,31 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 (a platform's fault must not stop the others)
             return Delivery(Outcome.LOST, detail=type(error).__name__)
 
-    def _finish(self, platform: Platform, row: Row, delivery: Delivery) -> None:
+    def _finish(self, platform: Platform, row: Row, delivery: Delivery) -> Outcome:
         """Settle what ended, fold it into the case and record what follows, in one transaction."""
         now = self._now()
         name = type(row.effect).__name__
+        where = {"platform": platform.name, "case": row.case}
         if delivery.outcome in (Outcome.RETRY, Outcome.HELD, Outcome.LOST):
             due = now + wait_before(row.attempts, delivery.retry_after, random.random())  # noqa: S311
             if delivery.outcome is Outcome.LOST and _is_forgotten(platform, row, due, now):
                 delivery = _CUT_OFF
             elif row.attempts < MOST_ATTEMPTS or isinstance(row.effect, AlertModerators):
-                log.warning("%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now)
+                log.warning(
+                    "%s of case %s: %s, again in %.0f s", name, row.case, delivery.detail, due - now, extra=where
+                )
                 with self._store.transaction():
                     self._store.postpone(row, due, undone=delivery.outcome is not Outcome.LOST)
                     if delivery.outcome is Outcome.HELD:
                         self._fold(row, delivery, now)
-                return
+                return delivery.outcome
             else:
                 delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
-        log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail)
+        log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail, extra=where)
         with self._store.transaction():
             self._store.settle(row, delivery, now)
             self._fold(row, delivery, now)
+        return delivery.outcome
 
     def _fold(self, row: Row, delivery: Delivery, now: float) -> None:
         case = self._store.case_of(row.case)

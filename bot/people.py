@@ -19,7 +19,7 @@ from bot.rulings import REPORT_LENGTH, disclaim, report, started
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.classifier import COERCIVE, Classifier
-from classifiers.conversation import Account, Message
+from classifiers.conversation import Account, Message, cut
 from classifiers.despair import shows_despair
 from classifiers.errors import InputError
 from classifiers.exchange import Conversation
@@ -91,7 +91,7 @@ class People:
                     read = self._classifier.assess(conversation, message, Sensitivity.HIGH)
                     readings.append(read[kind is not Kind.THREAT])
         found = max(readings, key=lambda reading: (reading.level, reading.score))
-        return Verdict(_finding(found), found.evidence, shows_despair(words(text)))
+        return Verdict(_finding(found), found.evidence, shows_despair(words(cut(text))))
 
     def expire(self) -> None:
         """Drop what was checked more than an hour ago."""
@@ -141,7 +141,7 @@ class People:
                 policy = replace(policy, page=None)  # the report comes, and calls nobody
             if sum(case.about == person for case in reports) >= _REPORTS_AN_HOUR:
                 raise TooManyReportsError("the moderators have three reports of the last hour")
-            crisis = shows_despair(words(text))
+            crisis = shows_despair(words(cut(text)))
             case, effects = report(
                 person, text, accused, space=space, channel=channel, key=key, at=now, policy=policy, crisis=crisis
             )

@@ -46,6 +46,16 @@ class Settled:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be delivered on one platform; times are in seconds since 1970."""
+
+    platform: str
+    effects: int
+    oldest_at: float
+    due_at: float
+
+
 class Store(Database):
     """The cases and the outbox; `transaction` makes deciding and recording one step."""
 
@@ -200,6 +210,14 @@ class Store(Database):
             (platform, *busy),
         )[0][0]
         return due
+
+    def backlogs(self) -> list[Backlog]:
+        """Return what waits on each platform on which anything does."""
+        rows = self.query(
+            "SELECT platform, count(*), min(created_at), min(due_at) FROM outbox"
+            " WHERE settled_at IS NULL GROUP BY platform"
+        )
+        return [Backlog(*row) for row in rows]
 
     def forget(self, account: Account, now: float, *, own: bool = False) -> int:
         """Erase everything about the account; return how many cases lost content.

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+LONGEST = 4_000
+"""The characters that are read of a message, as many as Discord allows; of a longer one its beginning and its end."""
+MOST_NAMED = 10
+"""The accounts that a message may answer or name; those after them are left out."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
@@ -21,7 +26,7 @@ class Message:
     `space` is the server or group and decides the policy; `channel` is where the conversation happens.
     `to` names the accounts it answers or mentions. `quoted` holds words of somebody else that the
     author repeats (quotes, forwards), kept apart so that quoting a threat is not making one.
-    `sent_at` is an aware UTC time.
+    `sent_at` is an aware UTC time. However much was written, a message is bounded from here on.
     """
 
     id: str
@@ -33,3 +38,16 @@ class Message:
     to: tuple[Account, ...] = ()
     quoted: str = ""
     forwarded: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", cut(self.text))
+        object.__setattr__(self, "quoted", cut(self.quoted))
+        object.__setattr__(self, "to", self.to[:MOST_NAMED])
+
+
+def cut(text: str) -> str:
+    """Return a text, or of one that is longer than `LONGEST` the two ends of it."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[: half - 1]}\n{text[-half:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -27,6 +27,7 @@ class Line:
     """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads.
 
     `earlier` is what stood there before an edit.
+    Of the words only the last is left once they are read, which the next line may continue.
     """
 
     message_id: str
@@ -38,7 +39,7 @@ class Line:
     before: str = "^"
     earlier: Line | None = None
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
-    scores: list[float] = field(default_factory=list)
+    scores: MutableSequence[float] = field(default_factory=list)
 
 
 class Exchange(NamedTuple):

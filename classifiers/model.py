@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -82,7 +83,7 @@ class Reading(NamedTuple):
     """
 
     features: Floats
-    scores: list[float]
+    scores: MutableSequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Model:
         """Return what a line of words says by itself; `before` is the word that it continues."""
         sums = self._sum(terms(words, before)) * np.float32(weight(words)) + self.biases
         likely = 1 / (1 + np.exp(-np.clip(sums[HIDDEN:], -60, 60)))
-        scores: list[float] = [*likely[:ENGLISH].tolist(), float(sums[-1])]
+        scores = array("d", [*likely[:ENGLISH].tolist(), float(sums[-1])])
         return Reading(np.concatenate([np.clip(sums[:HIDDEN], 0, LOUDEST), likely]), scores)
 
     def totals(self, exchange: Exchange, now: datetime) -> dict[Kind, float]:

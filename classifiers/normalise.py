@@ -30,8 +30,8 @@ from classifiers.confusables import (
     SIGNS,
     STRUCK,
 )
+from classifiers.conversation import LONGEST
 
-_MAX_CHARACTERS = 4000
 # The marks of Hebrew, Hindi, Thai and the like are parts of words.
 _MARKS = "".join(chr(code) for code in range(0x0590, 0x1A7F) if unicodedata.category(chr(code))[0] == "M")
 _TOKEN = re.compile(rf"[\w{_MARKS}]+|[^\w\s]")
@@ -66,13 +66,13 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 def _undo(text: str, sub: Callable[[_Rule, str], str], compose: Callable[[str], str]) -> str:
     """Take all steps in order; the caller applies the rules and composes, and may keep a record of it."""
-    text = text[:_MAX_CHARACTERS]
+    text = text[:LONGEST]
     if "%" in text:
         text = sub(_ENCODED, text)
     if not text.isascii():
         text = sub(_DRAWN, text)
         text = sub(_INDICATED, text)
-        text = compose(text)[:_MAX_CHARACTERS]
+        text = compose(text)[:LONGEST]
         text = sub(_UNSEEN, text)
         text = sub(_PILED, text)
         if _FOREIGN.search(text):
@@ -96,7 +96,7 @@ class _Trail:
     """Takes the steps and remembers which part of the original text each character came from."""
 
     def __init__(self, text: str) -> None:
-        self._origins = [(i, i + 1) for i in range(min(len(text), _MAX_CHARACTERS))]
+        self._origins = [(i, i + 1) for i in range(min(len(text), LONGEST))]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the part of the original that these characters came from."""

@@ -15,7 +15,7 @@ from discord_life import THREAT, living, protect, settled, until
 from localdiscord.server import Channel, Guild, LocalDiscord, Message, User
 
 from bot import outbox
-from bot.live import _OneLine
+from bot.logs import TextLine
 from bot.parts import Parts
 from bot.platforms.discord_bot import client
 from classifiers.classifier import Classifier
@@ -139,7 +139,7 @@ class Den:
 
     def nothing_told(self) -> None:
         """Check that the log of `haven run` has no word of a message, no token and no traceback."""
-        shown = [_OneLine().format(record) for record in self.log.records]
+        shown = [TextLine().format(record) for record in self.log.records]
         assert shown  # it is at work
         whole = "\n".join(shown)
         everywhere = chain.from_iterable(one.messages.values() for one in self.discord.world.channels.values())

@@ -18,7 +18,7 @@ from localtelegram.server import until as within
 from telegram_life import PATIENCE, living, protect
 
 from bot import outbox
-from bot.live import _OneLine
+from bot.logs import TextLine
 from bot.parts import Parts
 from bot.platforms.telegram_bot import business, client
 from classifiers.classifier import Classifier
@@ -194,7 +194,7 @@ class Den:
 
 def nothing_told(telegram: LocalTelegram, log: pytest.LogCaptureFixture) -> None:
     """Check that the log of `haven run` has no word of a message, no token and no traceback."""
-    shown = [_OneLine().format(record) for record in log.records]
+    shown = [TextLine().format(record) for record in log.records]
     assert shown  # it is at work
     whole = "\n".join(shown)
     chats = [*telegram.world.chats.values(), *chain(*(one.everything() for one in telegram.connections.values()))]

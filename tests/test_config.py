@@ -28,6 +28,7 @@ CHOICES = [
     ("policy", "advice_by", ("automatic", "moderator", "opted-in")),
     ("policy", "locale", ("en-GB",)),
     ("log", "level", ("debug", "info", "warning", "error")),
+    ("log", "format", ("text", "json")),
 ]
 RANGES = [
     ("memory", "max_conversations", 1, 10_000_000),
@@ -40,7 +41,13 @@ RANGES = [
 ]
 IDS = [("policy", "alert_channel"), ("policy", "page_role")]
 LISTS = [("policy", "skip_channels")]
-FLAGS = [("policy", "share_campaigns"), ("policy", "follow_rulings"), ("discord", "read_messages")]
+FLAGS = [
+    ("policy", "share_campaigns"),
+    ("policy", "follow_rulings"),
+    ("discord", "read_messages"),
+    ("metrics", "beyond_this_machine"),
+]
+SOCKETS = [("metrics", "listen", "127.0.0.1:9464")]
 ADDRESSES = [
     ("discord", "api_url", "https://proxy.example/api/v10", "http://127.0.0.1:8080", "wss://gateway.example"),
     ("discord", "gateway_url", "wss://gateway.example", "ws://127.0.0.1:8080", "https://proxy.example"),
@@ -121,7 +128,7 @@ def test_an_empty_file_is_the_defaults_and_paths_start_at_its_folder(file: Path)
 @pytest.mark.parametrize(("table", "key", "value"), SETTINGS)
 def test_one_setting_changes_nothing_else(file: Path, table: str, key: str, value: object) -> None:
     allowed = {(at, name): choices[0] for at, name, choices in CHOICES}
-    allowed |= {(at, name): address for at, name, address, *_ in ADDRESSES}
+    allowed |= {(at, name): address for at, name, address, *_ in (*ADDRESSES, *SOCKETS)}
     others = {bool: not value, int: 5, str: allowed.get((table, key), "elsewhere"), list: ["12", "34"]}
     other = others[type(value)]
     file.write_text(f"[{table}]\n{key} = {json.dumps(other)}", encoding="utf-8")
@@ -248,6 +255,33 @@ def test_a_number_out_of_range_is_told_the_limit(file: Path, table: str, key: st
         assert complaint(file, f"[{table}]\n{key} = {number}") == f"{table}.{key}: Expected int <= {high}"
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:9464", "127.1.2.3:1", "[::1]:65535"])
+def test_metrics_are_told_on_this_machine(file: Path, listen: str) -> None:
+    file.write_text(f'[metrics]\nlisten = "{listen}"', encoding="utf-8")
+    address, port = load_config(file)[0].metrics.address
+    assert listen in (f"{address}:{port}", f"[{address}]:{port}")
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9464", "192.168.1.5:80", "[::]:9464", "[fe80::1]:80", "8.8.8.8:53"])
+def test_metrics_are_told_to_other_machines_only_when_that_is_said(file: Path, listen: str) -> None:
+    settings = f'[metrics]\nlisten = "{listen}"\n'
+    said = complaint(file, settings)
+    assert said == (
+        "metrics: listen: other machines could ask at this address; set beyond_this_machine = true to allow it"
+    )
+    file.write_text(settings + "beyond_this_machine = true", encoding="utf-8")
+    assert load_config(file)[0].metrics.listen == listen
+
+
+@pytest.mark.parametrize(
+    "listen", ["9464", ":9464", "localhost:9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
+               "127.0.0.1:-1", "127.0.0.1:1e3", "127.0.0.1:٣", "::1", "http://127.0.0.1:9464", " ", "127.0.0.1:80/x"]
+)  # fmt: skip
+def test_where_metrics_are_is_an_address_and_a_port(file: Path, listen: str) -> None:
+    said = complaint(file, f'[metrics]\nlisten = "{listen}"\nbeyond_this_machine = true')
+    assert said == "metrics: listen: expected an address and a port, such as 127.0.0.1:9464"
+
+
 def test_a_space_is_held_to_the_same_limits(file: Path) -> None:
     said = complaint(file, '[spaces."1"]\nretention_days = 91')
     assert said == 'spaces."1".retention_days: Expected int <= 90'
@@ -256,7 +290,7 @@ def test_a_space_is_held_to_the_same_limits(file: Path) -> None:
 
 
 def test_the_tables_above_name_every_setting() -> None:
-    named = {(table, key) for table, key, *_ in (*CHOICES, *RANGES, *FILES, *IDS, *LISTS, *FLAGS, *ADDRESSES)}
+    named = {(table, key) for table, key, *_ in (*CHOICES, *RANGES, *FILES, *IDS, *LISTS, *FLAGS, *ADDRESSES, *SOCKETS)}
     assert named == {(table, key) for table, key, _ in SETTINGS}
 
 

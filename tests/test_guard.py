@@ -219,6 +219,34 @@ def test_a_choice_made_between_two_messages_counts(store: Store, classifier: Cla
     assert [type(effect) for effect in waiting(store)].count(AdviseTarget) == 1
 
 
+def test_the_conversation_of_a_live_case_outlives_a_flood_of_others(store: Store, classifier: Classifier) -> None:
+    clock = [NOON]
+    memory = Memory(4, timedelta(days=30))
+    guard = Guard(classifier, memory, store, lambda _: Policy(), lambda: clock[0])
+    guard.receive(says(THREAT))
+    assert guard.conversations == (1, 1)
+    for minutes in range(20):
+        guard.receive(says(["hello"], channel=f"room {minutes}", minutes=minutes, author=SAM, to=KAYLA))
+    assert guard.conversations == (4, 1)
+    assert len(memory.conversation("home", "lobby", NOON).lines) == len(THREAT)
+    clock[0] += timedelta(days=8)  # the incident is over
+    for minutes in range(20):
+        later = 8 * 24 * 60 + minutes
+        guard.receive(says(["hello"], channel=f"room {minutes}", minutes=later, author=SAM, to=KAYLA))
+    assert guard.conversations == (4, 0)
+    assert not memory.conversation("home", "lobby", clock[0]).lines
+
+
+def test_the_conversation_of_a_case_that_is_ruled_out_is_one_like_others(store: Store, classifier: Classifier) -> None:
+    guard = guard_of(store, classifier)
+    guard.receive(says(THREAT))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    moderation(store).rule("home", case.id, Ruling.NOT_SEXTORTION, MODERATOR)
+    guard.receive(says(THREAT[:1], channel="garden", minutes=10))
+    assert guard.conversations == (2, 1)
+
+
 # Moderators.
 
 

@@ -25,9 +25,10 @@ from bot.people import People
 from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
-from classifiers.assessment import Kind, Marker
+from classifiers.assessment import Kind, Marker, Sensitivity
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
+from classifiers.exchange import Conversation
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
@@ -360,3 +361,38 @@ async def test_a_guard_that_fails_ends_the_run(inbox: Inbox, guard: Watched, sto
     async with asyncio.timeout(20):
         with pytest.raises(Exception, match="closed"):
             await task
+
+
+async def test_a_message_that_cannot_be_read_is_left_out_and_counted_and_costs_no_other(
+    inbox: Inbox, guard: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assess = Classifier.assess
+
+    def fail(self: Classifier, conversation: Conversation, message: Message, sensitivity: Sensitivity) -> object:
+        if message.id == "7":
+            raise ValueError(message.text)
+        return assess(self, conversation, message, sensitivity)
+
+    monkeypatch.setattr(Classifier, "assess", fail)
+    await put_all(inbox, said(*range(20)))
+    await inbox.drain()
+    assert guard.read == names([*range(7), *range(8, 20)])
+    assert inbox.left_out == {("console", "unreadable"): 1}
+    assert guard.levels.total() == 19
+
+
+async def test_more_than_may_wait_are_left_out_and_counted(
+    inbox: Inbox, guard: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "MOST_DELAYED", 30)
+    crowd = [asyncio.create_task(inbox.put(message)) for message in said(*range(CAPACITY + 50))]
+    await asyncio.sleep(0)
+    assert (inbox.waiting, inbox.at_the_door, inbox.delayed) == (CAPACITY, 30, 30)
+    assert inbox.left_out == {("console", "flood"): 20}
+    async with running(inbox):
+        await asyncio.gather(*crowd)
+        await until(lambda: inbox.waiting == 0)
+        await inbox.put(said(999)[0])
+        await until(lambda: inbox.waiting == 0)
+    assert sorted(map(int, guard.read)) == [*range(CAPACITY + 30), 999]
+    assert inbox.at_the_door == 0

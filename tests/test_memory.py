@@ -159,3 +159,75 @@ def test_a_conversation_stays_bounded_after_forgetting() -> None:
     for number in range(1000):
         say(memory, "lobby", number / 1000, BEN)
     assert lines(memory, "lobby", 1) == 64
+
+
+# Live cases.
+
+
+def test_a_held_conversation_outlives_a_flood_of_others() -> None:
+    memory = Memory(4, WEEK)
+    say(memory, "live", 0)
+    memory.hold("home", "live", at(100))
+    for number in range(50):
+        say(memory, str(number), 1 + number / 50)
+        assert len(memory) <= 4
+    assert lines(memory, "live", 3) == 1
+    assert memory.held == 1
+
+
+def test_half_of_the_room_at_most_is_held_and_the_longest_silent_is_let_go_first() -> None:
+    memory = Memory(4, WEEK)
+    for hours, channel in enumerate("abc"):
+        say(memory, channel, hours)
+        memory.hold("home", channel, at(100))
+    assert memory.held == 2
+    for number in range(3):
+        say(memory, f"other {number}", 10 + number)
+    assert len(memory) == 4
+    assert [lines(memory, channel, 20) for channel in "bca"] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_the_present_conversation_always_has_room(most: int) -> None:
+    memory = Memory(most, WEEK)
+    for number in range(20):
+        channel = str(number)
+        say(memory, channel, number / 20)
+        memory.hold("home", channel, at(100))
+        assert len(say(memory, channel, number / 20).lines) == (1 if most else 0)
+        assert len(memory) <= most
+        assert memory.held <= most // 2
+    say(memory, "new", 2)
+    assert len(say(memory, "new", 3).lines) == 2
+
+
+def test_a_conversation_is_held_until_its_time_and_then_leaves_first() -> None:
+    memory = Memory(4, WEEK)
+    for hours, channel in enumerate("ab"):
+        say(memory, channel, hours)
+    memory.hold("home", "a", at(10))
+    memory.hold("home", "a", at(5))  # never sooner
+    say(memory, "c", 9)
+    assert memory.held == 1
+    say(memory, "d", 11)
+    assert memory.held == 0
+    say(memory, "e", 12)
+    assert [lines(memory, channel, 13) for channel in "bcde"] == [1, 1, 1, 1]
+
+
+def test_age_ends_a_held_conversation_too() -> None:
+    memory = Memory(4, WEEK)
+    say(memory, "live", 0)
+    memory.hold("home", "live", at(10_000))
+    say(memory, "other", 7 * 24 + 1)
+    assert (len(memory), memory.held) == (1, 0)
+
+
+def test_what_is_gone_cannot_be_held_and_what_is_held_can_be_dropped() -> None:
+    memory = Memory(4, WEEK)
+    memory.hold("home", "lobby", at(100))
+    assert (len(memory), memory.held) == (0, 0)
+    say(memory, "lobby", 0)
+    memory.hold("home", "lobby", at(100))
+    memory.drop(space="home")
+    assert (len(memory), memory.held) == (0, 0)

@@ -182,6 +182,7 @@ class ConsolePlatform:
 
     name = NAME
     remembers = math.inf  # a screen may show a thing twice
+    connected = True
 
     def __init__(self, console: Console, refuses: Collection[str] = ()) -> None:
         self._console = console

@@ -60,6 +60,7 @@ class HavenClient(commands.AutoShardedBot):
         self.settings = settings
         self._seen: dict[str, float] = {}
         self._leaving = False
+        self._lost: set[int] = set()
         if settings.api_url:
             Route.BASE = settings.api_url
         if settings.gateway_url:
@@ -100,6 +101,11 @@ class HavenClient(commands.AutoShardedBot):
                 await shard.disconnect()
         connecting.result()
 
+    @property
+    def connected(self) -> bool:
+        """Whether Discord has told of its servers and every shard has its connection."""
+        return self.is_ready() and not self._lost
+
     def locale_of(self, interaction: discord.Interaction) -> str:
         """Return the locale of the advice where somebody asks for it."""
         return self.parts.policies.of(str(interaction.guild_id or NAME)).locale
@@ -122,11 +128,17 @@ class HavenClient(commands.AutoShardedBot):
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
         """Say that a connection broke; discord.py resumes it."""
+        self._lost.add(shard_id)
         if not self._leaving:
             log.warning("discord: shard %d lost its connection, resuming", shard_id)
 
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Note a connection that was begun anew."""
+        self._lost.discard(shard_id)
+
     async def on_shard_resumed(self, shard_id: int) -> None:
         """Say that nothing was missed."""
+        self._lost.discard(shard_id)
         log.info("discord: shard %d resumed", shard_id)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:

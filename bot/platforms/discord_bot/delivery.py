@@ -67,6 +67,11 @@ class DiscordPlatform:
         self._made.set()
         await self._client.serve(self._token)
 
+    @property
+    def connected(self) -> bool:
+        """Whether what is written there reaches Haven now."""
+        return self._client is not None and self._client.connected
+
     async def close(self) -> None:
         """Leave the gateway."""
         if self._client:

@@ -22,6 +22,7 @@ from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, Contex
 from bot.config import TOKEN_VARIABLES, TelegramSettings
 from bot.parts import Parts
 from bot.platforms.telegram_bot import answers, business, case_buttons, groups, people, setup
+from bot.platforms.telegram_bot.polling import Polling
 from bot.platforms.telegram_bot.reading import NAME, Usernames, command_of, to_message
 from classifiers.errors import InputError
 
@@ -69,7 +70,8 @@ class HavenClient:
         self._edited: OrderedDict[tuple[str | None, int, int], datetime] = OrderedDict()
         self._seen: dict[str, float] = {}
         self._connected = asyncio.Event()
-        self._application = _application(settings, token)
+        self._polling = Polling()
+        self._application = _application(settings, token, self._polling)
         self._application.add_handler(TypeHandler(Update, self._take))
         self._application.add_error_handler(_failed)
 
@@ -102,6 +104,11 @@ class HavenClient:
     async def ready(self) -> None:
         """Return once Telegram knows the token."""
         await self._connected.wait()
+
+    @property
+    def connected(self) -> bool:
+        """Whether Telegram answered when it was last asked for updates; by a webhook it is Telegram that asks."""
+        return self._connected.is_set() and (bool(self.settings.webhook_url) or self._polling.answered)
 
     async def serve(self) -> None:
         """Stay connected until cancelled; InputError for a refused token."""
@@ -328,10 +335,10 @@ async def _failed(_update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
     log.error("telegram: an update was not handled (%s)", type(context.error).__name__)
 
 
-def _application(settings: TelegramSettings, token: str) -> Application[Any, Any, Any, Any, Any, Any]:
+def _application(settings: TelegramSettings, token: str, polling: Polling) -> Application[Any, Any, Any, Any, Any, Any]:
     no_previews = Defaults(link_preview_options=LinkPreviewOptions(is_disabled=True))
     builder = ApplicationBuilder().token(token).defaults(no_previews).rate_limiter(_Limiter())
-    builder = builder.update_queue(asyncio.Queue(_AHEAD))
+    builder = builder.update_queue(asyncio.Queue(_AHEAD)).get_updates_request(polling)
     base, files = addresses(settings)
     return builder.base_url(base).base_file_url(files).build()
 

@@ -54,6 +54,11 @@ class TelegramPlatform:
         self._made.set()
         await self._client.serve()
 
+    @property
+    def connected(self) -> bool:
+        """Whether what is written there reaches Haven now."""
+        return self._client is not None and self._client.connected
+
     async def close(self) -> None:
         """Close the connections."""
         if self._client:

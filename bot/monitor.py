@@ -1,0 +1,102 @@
+"""Answers `/metrics` and `/healthz` over HTTP, for the operator's own tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from bot.config import MetricsSettings
+from bot.effects import Connection
+from bot.metrics import Numbers
+from bot.parts import Parts
+from classifiers.errors import InputError
+
+STUCK_SECONDS = 120.0
+_DATABASE_SECONDS = 5.0
+_TICK, _TICKS = 0.5, 120  # a minute
+
+
+@asynccontextmanager
+async def monitored(settings: MetricsSettings, parts: Parts, platforms: Sequence[Connection]) -> AsyncIterator[None]:
+    """Answer at the address of the settings until the end of the block; InputError when it cannot be had."""
+    monitor = Monitor(parts, platforms)
+    app = web.Application()
+    app.add_routes([web.get("/metrics", monitor.metrics), web.get("/healthz", monitor.health)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    ticking = asyncio.create_task(monitor.tick())
+    try:
+        address, port = settings.address
+        try:
+            await web.TCPSite(runner, str(address), port).start()
+        except OSError as error:
+            raise InputError(f"metrics: cannot listen on {settings.listen}: {error.strerror}") from None
+        yield
+    finally:
+        ticking.cancel()
+        await runner.cleanup()
+
+
+class Monitor:
+    """Looks at the running parts; it asks the database one question at a time, however often it is asked."""
+
+    def __init__(self, parts: Parts, platforms: Sequence[Connection]) -> None:
+        self._parts = parts
+        self._platforms = platforms
+        self._numbers = Numbers(parts, platforms)
+        self._lags: deque[float] = deque([0.0], maxlen=_TICKS)
+        self._asking: asyncio.Task[None] | None = None
+
+    async def tick(self) -> None:
+        """Measure, until cancelled, by how much the event loop is late."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _TICK
+            await asyncio.sleep(_TICK)
+            self._lags.append(max(0.0, loop.time() - due))
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Answer with all metrics in Prometheus' text format."""
+        await self._look()
+        return web.Response(body=self._numbers.text(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def health(self, _request: web.Request) -> web.Response:
+        """Answer 200, or 503 with a line for each thing that is wrong."""
+        await self._look()
+        troubles = list(self._troubles())
+        return web.Response(text="\n".join(troubles or ["ok"]) + "\n", status=503 if troubles else 200)
+
+    def _troubles(self) -> Iterator[str]:
+        for platform in self._platforms:
+            if not platform.connected:
+                yield f"{platform.name}: not connected"
+        if self._numbers.backlogs is None:
+            yield "database: no answer"
+            return
+        long_ago = self._parts.clock().timestamp() - STUCK_SECONDS
+        connected = {platform.name for platform in self._platforms if platform.connected}
+        for backlog in self._numbers.backlogs:
+            waits = backlog.platform in connected and backlog.due_at < long_ago
+            if waits and self._parts.outbox.tried_at[backlog.platform] < long_ago:
+                yield f"{backlog.platform}: the outbox is stuck"
+
+    async def _look(self) -> None:
+        """Measure what takes a question; what does not answer in time is unknown, and not asked again until it does."""
+        self._numbers.lag = max(self._lags)
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.wait((self._asking,), timeout=_DATABASE_SECONDS)
+        if not self._asking.done():
+            self._numbers.backlogs = self._numbers.size = None
+
+    async def _ask(self) -> None:
+        try:
+            self._numbers.backlogs = await asyncio.to_thread(self._parts.store.backlogs)
+            self._numbers.size = await asyncio.to_thread(self._parts.store.size)
+        except InputError:
+            self._numbers.backlogs = self._numbers.size = None
