@@ -56,6 +56,7 @@ class Nowhere:
     """A platform on which everything is delivered at once."""
 
     name = "flood"
+    remembers = 0.0
     connected = True
 
     def __init__(self) -> None:

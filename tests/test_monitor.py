@@ -49,6 +49,7 @@ class Wires:
     """A platform that can be cut off, and that does as it is told."""
 
     name = "console"
+    remembers = 0.0
     connected = True
     outcome = Outcome.DELIVERED
 

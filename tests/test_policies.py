@@ -168,7 +168,7 @@ def test_policies_are_read_anew_once_they_are_forgotten(policies: Policies, reco
     assert policies.alerting("99") == ["work"]
     store.leave("work", 0.0)
     assert policies.of("work").mode is Mode.ADVISE
-    policies.forget()
+    policies.reread()
     assert policies.of("work").mode is Mode.ALERT
     assert policies.alerting("99") == []
 
