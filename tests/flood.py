@@ -1,6 +1,6 @@
 """Floods a real Haven, with its model, database and delivery, and holds its memory against the stated bound.
 
-    python tests/flood.py            everything at full size (about five minutes on two cores)
+    python tests/flood.py            everything at full size (about ten minutes on two cores)
     python tests/flood.py --part 50  a fiftieth of it
 
 Exit code 1 when memory is above the bound, or something that must hold does not.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.archives import NAMES, Conversation, Entry, read
+from classifiers.conversation import cut
 from classifiers.errors import InputError
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def post(content: object = "hi", **more: object) -> dict[str, object]:
         (post(author={"id": 5, "name": None, "nickname": 7}), "hi", "7"),
         (post(type=None), "hi", "Ada"),
         (post(type="19", stickers={"id": 1}), "hi", "Ada"),
-        (post("x" * 200_000), "x" * 200_000, "Ada"),
+        (post("x" * 200_000), cut("x" * 200_000), "Ada"),
     ],
 )
 def test_discord_with_odd_fields(message: object, text: str, name: str) -> None:
@@ -352,7 +353,7 @@ def test_discord_csv_dates(dates: list[str], expected: list[str]) -> None:
 )
 def test_discord_csv_error(rest: str, error: str) -> None:
     data = f'AuthorID,Author,Date,Content,Attachments,Reactions\n"1","Ada","","{"x" * 200_000}","",""\n{rest}'
-    assert until_error(data.encode(), "a.csv") == (["x" * 200_000], error)
+    assert until_error(data.encode(), "a.csv") == ([cut("x" * 200_000)], error)
 
 
 # Telegram
@@ -572,8 +573,8 @@ def test_after_an_error_there_are_no_more_conversations() -> None:
 def test_lone_surrogates(escaped: str, text: str, padding: int) -> None:
     word = "ab, " * (padding // 4)
     line = json.dumps({"id": "1", "messages": [{"from": "A", "text": "@"}]}).replace("@", word + escaped)
-    assert texts(line) == {"1": [word + text]}
-    assert texts(telegram({"text": "@"}).replace(b"@", (word + escaped).encode())) == {"N": [word + text]}
+    assert texts(line) == {"1": [cut(word + text)]}
+    assert texts(telegram({"text": "@"}).replace(b"@", (word + escaped).encode())) == {"N": [cut(word + text)]}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
