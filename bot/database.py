@@ -17,7 +17,7 @@ from bot.sealing import Seal, WrongKeyError
 from classifiers.conversation import Account
 from classifiers.errors import InputError
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS, _ALONE_SECONDS = 30, 1
 
 
 class Database:
@@ -107,7 +107,8 @@ class Database:
             raise InputError(f"{self.path or 'database'}: {error}") from error
 
     def _connected(self, *, alone: bool) -> sqlite_utils.Database:
-        connection = sqlite3.connect(self.path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False)
+        patience = _ALONE_SECONDS if alone else _BUSY_SECONDS
+        connection = sqlite3.connect(self.path or ":memory:", timeout=patience, check_same_thread=False)
         connection.create_function("hashed", 2, lambda *account: self.hashed(Account(*account)))
         connection.create_function("placed", 1, self.placed)
         connection.create_function("sealed", 1, lambda text: self.seal.close(text.encode()))

@@ -154,15 +154,16 @@ async def test_what_was_kept_of_a_server_is_erased_when_it_removes_haven(haven: 
         await there.threaten()
         await there.calm()
         (case,) = there.parts.store.latest_cases(there.guild.id, 9)
-        kept = [case.id.encode(), there.sam.id.encode(), there.eve.id.encode(), there.mods.id.encode()]
-        assert all(id in stored(tmp_path) for id in kept[:2])
+        hashes = [there.parts.store.hashed(Account("discord", user.id)) for user in (there.sam, there.eve)]
+        kept = [one.encode() for one in (case.id, *hashes)]
+        assert all(one in stored(tmp_path) for one in kept)
         there.guild.remove_bot()
         await there.discord.heard()
         await until(lambda: "what was kept of it is erased" in there.log.text)
         assert there.parts.store.latest_cases(there.guild.id, 9) == []
         assert there.parts.policies.of(there.guild.id).alert_channel is None
         assert there.parts.records.settings(there.guild.id) == {}
-        assert not [id for id in kept[:3] if id in stored(tmp_path)]
+        assert not [one for one in kept if one in stored(tmp_path)]
         there.guild.add_bot(BOT)
         there.mods.allow(there.guild.bot_role, SEEING)
         await there.discord.heard()

@@ -215,11 +215,12 @@ async def test_a_connection_that_nobody_knows_is_not_read(haven: Living) -> None
 async def test_disconnecting_stops_the_reading_and_forgets(haven: Living, tmp_path: Path, at_once: bool) -> None:
     async with haven() as there:
         connection = await there.telegram.connect_business(there.sam)
+        place = there.parts.store.placed(private_space(account(there.sam)))
         await threatened(there, connection)
         if not at_once:
             await there.calm()
             assert stored(there) == {"cases": 1, "targets": 1, "outbox": 1, "recipients": 1}
-            assert str(there.sam.id).encode() in held(tmp_path)
+            assert place.encode() in held(tmp_path)
         await there.telegram.disconnect_business(connection)
         await there.calm()
         assert stored(there) == dict.fromkeys(CONTENT, 0)
@@ -231,7 +232,7 @@ async def test_disconnecting_stops_the_reading_and_forgets(haven: Living, tmp_pa
         assert there.warned() <= 1
         await there.stop()
         content = held(tmp_path)
-        for secret in (str(there.sam.id), str(there.eve.id), connection.id, private_space(account(there.sam))):
+        for secret in (str(there.sam.id), str(there.eve.id), connection.id, place):
             assert secret.encode() not in content
 
 
