@@ -46,7 +46,7 @@ class Policies:
 
     def wanted(self, space: str) -> Policy:
         """Return what a space wants, whether or not it has an alert channel yet."""
-        return self._config.policy_of(space, self._records.settings(space))
+        return self._moved(self._config.policy_of(space, self._records.settings(space)), space)
 
     def alerting(self, channel: str) -> list[str]:
         """Return the spaces whose moderators read in a channel."""
@@ -101,9 +101,14 @@ class Policies:
         if self._needs_channel and policy.alert_channel is None:
             policy = replace(policy, mode=Mode.OBSERVE)
         policy = replace(policy, salt=salt)
+        return self._moved(policy, space)
+
+    def _moved(self, policy: Policy, space: str) -> Policy:
+        """Return the policy with how far the rulings of the space have moved its thresholds."""
         return replace(policy, shift=self._shift(space)) if policy.follow_rulings else policy
 
     def _shift(self, space: str) -> dict[Kind, float]:
         if self._ledger is None:
             return {}
-        return {kind: shift(self._ledger.rulings(space, kind, RULINGS)) for kind in Kind}
+        moved = {kind: shift(self._ledger.rulings(space, kind, RULINGS)) for kind in Kind}
+        return {kind: by for kind, by in moved.items() if by}

@@ -58,6 +58,7 @@ class Classifier:
             and _coercion_in_all(line.earlier) > _coercion_in_all(line)
         ):
             conversation.keep_earlier(line)
+        line.earlier = None
         line.words = line.words[-1:]
         exchange = conversation.exchange(line.author)
         now = conversation.lines[-1].at

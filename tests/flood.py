@@ -224,8 +224,10 @@ async def flood(
                     wrong.append(f"{name}: {wave.conversations[0]} conversations, above {most}")
                 if wave.most_waiting > most_waiting() + 64:
                     wrong.append(f"{name}: {wave.most_waiting} messages waited")
-            if platform.alerts < size.cases:
-                wrong.append(f"{platform.alerts} alerts of {size.cases} cases")
+            cases = parts.store.latest_cases("flood", 2 * size.cases)
+            seen = sum(case.post is not None or case.under is not None for case in cases)
+            if seen < size.cases or not platform.alerts:
+                wrong.append(f"{platform.alerts} alerts, which tell of {seen} of {size.cases} cases")
             if waves[-1].conversations[1] < min(size.cases, most // 2):
                 wrong.append(f"{waves[-1].conversations[1]} conversations of live cases are left")
             if not parts.inbox.left_out["flood", "flood"] or not parts.inbox.delayed:

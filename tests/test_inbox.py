@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from byhand import Meaning, adding_model
@@ -19,13 +20,14 @@ from bot.config import Config
 from bot.effects import Delivery, Effect, Outcome
 from bot.guard import Decision, Guard
 from bot.inbox import Inbox
+from bot.logs import TextLine
 from bot.memory import Memory
 from bot.outbox import Outbox
 from bot.people import People
 from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
-from classifiers.assessment import Kind, Marker, Sensitivity
+from classifiers.assessment import Kind, Marker
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.exchange import Conversation
@@ -277,8 +279,9 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_costs_no_other(
     assert list(dict.fromkeys(guard.read)) == names(range(4))
     kinds = [type(effect).__name__ for effect in platform.performed]
     assert (kinds.count("AlertModerators"), kinds.count("AdviseTarget")) == (1, 1)
-    assert caplog.text.count("a message could not be read and was left out (ValueError)") == 1
-    assert POISON not in caplog.text
+    logged = [TextLine().format(record) for record in caplog.records]
+    assert sum("a message could not be read and was left out (ValueError" in line for line in logged) == 1
+    assert not [line for line in logged if POISON in line]
 
 
 @pytest.mark.parametrize(("mode", "warned"), [("advise", True), ("alert", False), ("observe", False)])
@@ -368,10 +371,10 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_counted_and_costs_n
 ) -> None:
     assess = Classifier.assess
 
-    def fail(self: Classifier, conversation: Conversation, message: Message, sensitivity: Sensitivity) -> object:
+    def fail(self: Classifier, conversation: Conversation, message: Message, *how: Any) -> object:
         if message.id == "7":
             raise ValueError(message.text)
-        return assess(self, conversation, message, sensitivity)
+        return assess(self, conversation, message, *how)
 
     monkeypatch.setattr(Classifier, "assess", fail)
     await put_all(inbox, said(*range(20)))

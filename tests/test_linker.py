@@ -17,7 +17,7 @@ from bot.case import Case, after, decide
 from bot.effects import AlertModerators, Delivery, Effect, Elsewhere, Outcome, Ruling, UpdateAlert
 from bot.ledger import Ledger
 from bot.linker import Linker
-from bot.policy import Mode, Policy, Recipient
+from bot.policy import Mode, Policy, Recipient, private_space
 from bot.rulings import report
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
@@ -171,8 +171,8 @@ def test_switching_off_counts_at_once_for_what_is_said_from_then_on(world: World
 
 def test_private_chats_take_no_part(world: World) -> None:
     owner = Account("console", "target0")
-    world.policies["private"] = Policy(protects=owner)
-    world.case("private", SCRIPT)
+    world.policies[private_space(owner)] = Policy(protects=owner)
+    world.case(private_space(owner), SCRIPT)
     assert world.case("home", SCRIPT).elsewhere is None
 
 

@@ -73,7 +73,8 @@ class HavenClient:
         self._polling = Polling()
         self._application = _application(settings, token, self._polling)
         self._application.add_handler(TypeHandler(Update, self._take))
-        self._application.add_error_handler(_failed)
+        self._application.add_error_handler(self._failed)
+        self._broken: asyncio.Future[InputError] = asyncio.get_running_loop().create_future()
 
     @property
     def bot(self) -> Bot:
@@ -136,7 +137,9 @@ class HavenClient:
             self._connected.set()
             log.info("telegram: connected as @%s", self.me.username)
             while True:
-                await asyncio.sleep(_LOOK_EVERY)
+                await asyncio.wait((self._broken,), timeout=_LOOK_EVERY)
+                if self._broken.done():
+                    raise self._broken.result()
                 await self._look()
         except InvalidToken:
             raise InputError(REFUSED) from None
@@ -145,6 +148,14 @@ class HavenClient:
             raise InputError(f"telegram: cannot listen on {where}: {error.strerror}") from None
         finally:
             await self._end(updater)
+
+    async def _failed(self, _update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """Log one line, with nothing of what was being read in it; a database that breaks ends Haven."""
+        if isinstance(context.error, InputError):
+            if not self._broken.done():
+                self._broken.set_result(context.error)
+            return
+        log.error("telegram: an update was not handled (%s)", type(context.error).__name__)
 
     async def _look(self) -> None:
         """InvalidToken once the token is revoked; the library would then ask for no more updates and say nothing."""
@@ -328,11 +339,6 @@ def seconds(error: RetryAfter) -> float:
     """Return how long Telegram wants to be left alone."""
     wait = error.retry_after  # a timedelta, as is chosen above
     return wait.total_seconds() if isinstance(wait, timedelta) else wait
-
-
-async def _failed(_update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """Log one line; what was being read stays out of it."""
-    log.error("telegram: an update was not handled (%s)", type(context.error).__name__)
 
 
 def _application(settings: TelegramSettings, token: str, polling: Polling) -> Application[Any, Any, Any, Any, Any, Any]:
