@@ -92,7 +92,7 @@ async def test_setup_shows_what_rulings_moved_and_lets_go_of_it(
         await here.calm()
         for case in here.parts.moderation.cases(here.guild.id):
             here.parts.moderation.rule(here.guild.id, case.id, Ruling.NOT_SEXTORTION, case.targets[0].account)
-        moved = here.parts.policies.of(here.guild.id).shift[Kind.THREAT]
+        moved = here.parts.policies.of(here.guild.id).shift.get(Kind.THREAT, 0.0)
         assert moved > 0
         owner = here.guild.owner
         form = await here.discord.press(
@@ -101,7 +101,7 @@ async def test_setup_shows_what_rulings_moved_and_lets_go_of_it(
         assert f"threats less readily ({moved:+.2f} of at most 0.50)" in form.text
         form = await here.discord.press(owner, form, "Forget what rulings moved")
         assert "they have not moved what Haven alerts on" in form.text
-        assert here.parts.policies.of(here.guild.id).shift[Kind.THREAT] == 0
+        assert here.parts.policies.of(here.guild.id).shift.get(Kind.THREAT, 0.0) == 0
         assert "count anew" in here.parts.records.trail(here.guild.id)[-1].note
         here.parts.outbox.wake()
         await settled(here.parts)

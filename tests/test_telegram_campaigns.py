@@ -78,7 +78,7 @@ async def test_setup_turns_sharing_off_and_lets_go_of_what_rulings_moved(
         for case in here.parts.moderation.cases(space):
             here.parts.moderation.rule(space, case.id, Ruling.NOT_SEXTORTION, account(owner))
         here.parts.outbox.wake()
-        assert here.parts.policies.of(space).shift[Kind.THREAT] > 0
+        assert here.parts.policies.of(space).shift.get(Kind.THREAT, 0.0) > 0
         owner.started = True
         await here.telegram.write(owner.private, owner, f"/start setup_{space}")
         await here.calm()
@@ -90,4 +90,4 @@ async def test_setup_turns_sharing_off_and_lets_go_of_what_rulings_moved(
         await until(lambda: "they have not moved what Haven alerts on" in words(here.telegram.privates(owner)[-1]))
         form = here.telegram.privates(owner)[-1]
         assert "within this community only" in words(form)
-        assert here.parts.policies.of(space).shift[Kind.THREAT] == 0
+        assert here.parts.policies.of(space).shift.get(Kind.THREAT, 0.0) == 0
