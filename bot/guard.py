@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -32,10 +32,22 @@ class Decision:
     effects: tuple[Effect, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a message may have to be recorded for: how its conversation read, and what stood there then."""
+
+    message: Message
+    policy: Policy
+    threat: Assessment
+    disclosure: Assessment
+    conversation: Conversation
+
+
 class Guard:
     """Turns messages into recorded effects; somebody else performs them. It may be called from any thread.
 
-    `levels` counts messages by platform and the highest level that they led to, `heard_at` has the time of the last.
+    With `thorough`, also messages that cannot matter are assessed, and what there is of them returned. `levels` counts
+    messages by platform and the highest level that they led to, `heard_at` has the time of the last.
     """
 
     def __init__(
@@ -46,7 +58,10 @@ class Guard:
         policy_of: Callable[[str], Policy],
         clock: Callable[[], datetime],
         linker: Linker | None = None,
+        *,
+        thorough: bool = False,
     ) -> None:
+        self._thorough = thorough
         self._classifier = classifier
         self._memory = memory
         self._store = store
@@ -58,14 +73,29 @@ class Guard:
         self.heard_at: dict[str, datetime] = {}
 
     def receive(self, messages: Iterable[Message]) -> list[Decision]:
-        """Read messages (or edits, which carry a known id) in order; return what each reading led to."""
+        """Read messages (or edits, which carry a known id) in order and record what each reading led to; return it."""
+        return self.record(self.read(messages))
+
+    def read(self, messages: Iterable[Message]) -> list[Finding]:
+        """Read messages in order; return what may have to be recorded, in that order."""
         with self._lock:
-            decided = [(message, list(self._receive(message))) for message in messages]
-            for message, decisions in decided:
-                platform = message.author.platform
-                self.levels[platform, max(decision.found.level for decision in decisions)] += 1
-                self.heard_at[platform] = message.sent_at
-            return [*chain.from_iterable(decisions for _, decisions in decided)]
+            read = [(message, self._read(message)) for message in messages]
+            for message, finding in read:
+                self.heard_at[message.author.platform] = message.sent_at
+                if finding is None:
+                    self.levels[message.author.platform, Level.NONE] += 1
+            return [finding for _, finding in read if finding]
+
+    def record(self, findings: Sequence[Finding]) -> list[Decision]:
+        """Decide on what was found and record it, all in one transaction; return what each reading led to."""
+        with self._store.transaction():
+            decided = [self._record(finding) for finding in findings]
+        with self._lock:
+            for finding, decisions in zip(findings, decided, strict=True):
+                highest = max((decision.found.level for decision in decisions), default=Level.NONE)
+                self.levels[finding.message.author.platform, highest] += 1
+                self._hold(finding, decisions)
+        return [*chain.from_iterable(decided)]
 
     @property
     def conversations(self) -> tuple[int, int]:
@@ -100,51 +130,63 @@ class Guard:
             self._memory.drop(space=space)
         self._store.move(space, to)
 
-    def _receive(self, message: Message) -> Iterable[Decision]:
+    def _read(self, message: Message) -> Finding | None:
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)
-        threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity, policy.shift)
+        if self._classifier.take(conversation, message) or self._thorough:
+            threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity, policy.shift)
+            if threat.level or disclosure.level or disclosure.crisis or self._thorough:
+                return Finding(message, policy, threat, disclosure, conversation.copy())
+        return None
+
+    def _record(self, finding: Finding) -> list[Decision]:
+        message, policy, conversation = finding.message, finding.policy, finding.conversation
         written = False
-        for found in one_reading(threat, disclosure):
+        decisions = []
+        for found in one_reading(finding.threat, finding.disclosure):
             about = found.sender or found.target
             if not found.level or about is None:
-                yield Decision(found, None, ())
+                decisions.append(Decision(found, None, ()))
                 continue
-            with self._store.transaction():
-                found = self._without_accused(found, policy)
-                before = self._store.case(found.space, about, found.kind)
-                recipient = self._store.recipient(found.target) if found.target else Recipient()
-                if found.level >= Level.ALERT:
-                    explained = [seen.marker for seen in before.evidence if seen.carried] if before else []
-                    found = self._classifier.explain(conversation, found, explained)
-                case, effects = decide(before, found, policy, recipient)
-                if case and case != before:
-                    at = self._clock().timestamp()
-                    if self._linker:
-                        lines = _written(conversation, message, about)
-                        case, effects = self._linker.link(case, effects, lines, at)
-                    self._store.record(case, effects, at)
+            found = self._without_accused(found, policy)
+            before = self._store.case(found.space, about, found.kind)
+            recipient = self._store.recipient(found.target) if found.target else Recipient()
+            if found.level >= Level.ALERT:
+                explained = [seen.marker for seen in before.evidence if seen.carried] if before else []
+                found = self._classifier.explain(conversation, found, explained)
+            case, effects = decide(before, found, policy, recipient)
+            if case and case != before:
+                at = self._clock().timestamp()
+                if self._linker:
+                    lines = _written(conversation, message, about)
+                    case, effects = self._linker.link(case, effects, lines, at)
+                self._store.record(case, effects, at)
             written = written or any(isinstance(one, AdviseTarget) and one.target == message.author for one in effects)
+            decisions.append(Decision(found, case, effects))
+        if finding.disclosure.crisis:
+            decisions += self._despair(message, finding.disclosure, policy, written=written)
+        return decisions
+
+    def _hold(self, finding: Finding, decisions: Iterable[Decision]) -> None:
+        """Keep in memory the conversation of a live case."""
+        for case in (decision.case for decision in decisions):
             if case and case.level >= Level.ALERT and case.ruling is not Ruling.NOT_SEXTORTION:
-                self._memory.hold(message.space, message.channel, case.seen_at + policy.incident_gap)
-            yield Decision(found, case, effects)
-        if disclosure.crisis:
-            yield from self._despair(message, disclosure, policy, written=written)
+                until = case.seen_at + finding.policy.incident_gap
+                self._memory.hold(finding.message.space, finding.message.channel, until)
 
     def _despair(self, message: Message, found: Assessment, policy: Policy, *, written: bool) -> Iterable[Decision]:
         """Fold despair into every case that concerns its author, `written` to already or not."""
-        with self._store.transaction():
-            recipient = self._store.recipient(message.author)
-            for before in self._store.cases_since(message.space, message.sent_at - policy.incident_gap):
-                if _concerns(before, message):
-                    case, effects = despair(before, message.author, recipient)
-                    if written:  # once is enough, however many cases are about them
-                        effects = tuple(effect for effect in effects if not isinstance(effect, AdviseTarget))
-                    written = written or any(isinstance(effect, AdviseTarget) for effect in effects)
-                    if case != before:
-                        self._store.record(case, effects, self._clock().timestamp())
-                        yield Decision(found, case, effects)
+        recipient = self._store.recipient(message.author)
+        for before in self._store.cases_since(message.space, message.sent_at - policy.incident_gap):
+            if _concerns(before, message):
+                case, effects = despair(before, message.author, recipient)
+                if written:  # once is enough, however many cases are about them
+                    effects = tuple(effect for effect in effects if not isinstance(effect, AdviseTarget))
+                written = written or any(isinstance(effect, AdviseTarget) for effect in effects)
+                if case != before:
+                    self._store.record(case, effects, self._clock().timestamp())
+                    yield Decision(found, case, effects)
 
     def _without_accused(self, found: Assessment, policy: Policy) -> Assessment:
         """Hold back what would write to, or plead for, an account that is itself held to threaten somebody."""

@@ -1,12 +1,15 @@
-"""Messages on their way from a platform's event loop to the guard, which reads in a thread."""
+"""Messages on their way from a platform's event loop to the guard, which reads in one thread and records in another."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from typing import TypeVar
 
-from bot.guard import Guard
+from bot.guard import Finding, Guard
 from bot.outbox import Outbox, to_its_end
 from classifiers.conversation import Message
 from classifiers.errors import InputError
@@ -16,6 +19,11 @@ log = logging.getLogger(__name__)
 CAPACITY = 2_000
 MOST_DELAYED = 8_000  # of a platform that cannot be slowed down
 _AT_ONCE = 64
+_MOST_FOUND = 256  # that wait to be recorded, before reading pauses
+
+_Mark = asyncio.Future[None]
+_One = TypeVar("_One", bound=Message | Finding)
+_Other = TypeVar("_Other")
 
 
 class Inbox:
@@ -28,8 +36,11 @@ class Inbox:
     def __init__(self, guard: Guard, outbox: Outbox) -> None:
         self._guard = guard
         self._outbox = outbox
-        self._queue: asyncio.Queue[Message | asyncio.Future[None]] = asyncio.Queue(CAPACITY)
-        self._reading = 0
+        self._queue: asyncio.Queue[Message | _Mark] = asyncio.Queue(CAPACITY)
+        self._found: asyncio.Queue[Finding | _Mark] = asyncio.Queue()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._working = 0
         self._overrun = False
         self.at_the_door = 0
         self.delayed = 0
@@ -38,7 +49,7 @@ class Inbox:
     @property
     def waiting(self) -> int:
         """How many messages were handed over and are not decided on."""
-        return self._queue.qsize() + self._reading
+        return self._queue.qsize() + self._working + self._found.qsize()
 
     async def put(self, message: Message) -> None:
         """Hand a message over; messages are read in the order in which they are handed over."""
@@ -62,45 +73,76 @@ class Inbox:
         await mark
 
     async def run(self) -> None:
-        """Read until cancelled."""
-        while True:
-            first = await self._queue.get()
-            self._reading = 1  # it is in no queue any more, and waits until its reading begins
-            await to_its_end(self._read([first]))
+        """Read, and record beside it, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read_on())
+            group.create_task(self._record_on())
 
     async def drain(self) -> None:
-        """Read all that waits."""
+        """Read all that waits and record what was found."""
         while not self._queue.empty():
             await self._read([])
+        while not self._found.empty():
+            await self._record([])
 
-    async def _read(self, batch: list[Message | asyncio.Future[None]]) -> None:
+    async def _read_on(self) -> None:
+        while True:
+            first = await self._queue.get()
+            self._working += 1  # it is in no queue any more, and waits until its reading begins
+            await to_its_end(self._read([first]))
+            await self._room.wait()
+
+    async def _record_on(self) -> None:
+        while True:
+            first = await self._found.get()
+            self._working += 1
+            await to_its_end(self._record([first]))
+
+    async def _read(self, batch: list[Message | _Mark]) -> None:
+        taken = len(batch)
         while len(batch) < _AT_ONCE and not self._queue.empty():
             batch.append(self._queue.get_nowait())
-        self._reading = len(batch)
-        await asyncio.to_thread(self._decide, [one for one in batch if isinstance(one, Message)])
-        self._reading = 0
+        self._working += len(batch) - taken
+        messages = [one for one in batch if isinstance(one, Message)]
+        for finding in await asyncio.to_thread(self._try, self._guard.read, messages):
+            self._found.put_nowait(finding)
+        for mark in batch:
+            if not isinstance(mark, Message):
+                self._found.put_nowait(mark)  # behind everything that was handed over before it
+        self._working -= len(batch)
+        if self._found.qsize() >= _MOST_FOUND:
+            self._room.clear()
         if self._overrun and self._queue.empty():
             log.warning("all messages that waited have been read; none is left out any more")
             self._overrun = False
+
+    async def _record(self, batch: list[Finding | _Mark]) -> None:
+        taken = len(batch)
+        while len(batch) < _AT_ONCE and not self._found.empty():
+            batch.append(self._found.get_nowait())
+        self._working += len(batch) - taken
+        self._room.set()
+        findings = [one for one in batch if isinstance(one, Finding)]
+        await asyncio.to_thread(self._try, self._guard.record, findings)
+        self._working -= len(batch)
         for mark in batch:
-            if isinstance(mark, asyncio.Future) and not mark.done():
+            if not isinstance(mark, Finding) and not mark.done():
                 mark.set_result(None)
         self._outbox.wake()
 
-    def _decide(self, messages: list[Message]) -> None:
-        """Read messages; one that cannot be read is left out, and costs no other."""
+    def _try(self, step: Callable[[list[_One]], list[_Other]], batch: list[_One]) -> list[_Other]:
+        """Take a step with everything; what fails by itself, too, is left out, and costs nothing else."""
         try:
-            self._guard.receive(messages)
+            return step(batch)
         except InputError:
             raise  # the database: nothing can be recorded any more
         except Exception as error:  # what somebody writes must not stop the reading of others
-            if len(messages) <= 1:
-                log.error("a message could not be read and was left out", exc_info=error)
-                for message in messages:
-                    self._leave_out(message, "unreadable")
-                return
-            for message in messages:
-                self._decide([message])
+            if len(batch) > 1:
+                return [*chain.from_iterable(self._try(step, [one]) for one in batch)]
+            log.error("a message could not be read and was left out", exc_info=error)
+            for one in batch:
+                self._leave_out(one if isinstance(one, Message) else one.message, "unreadable")
+            return []
 
     def _leave_out(self, message: Message, reason: str) -> None:
         self.left_out[message.author.platform, reason] += 1

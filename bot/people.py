@@ -23,7 +23,7 @@ from classifiers.conversation import Account, Message, cut
 from classifiers.despair import shows_despair
 from classifiers.errors import InputError
 from classifiers.exchange import Conversation
-from classifiers.normalise import words
+from classifiers.words import words
 
 _CHECKS = 1_000  # people whose last checks are held in memory
 _ONE_CONVERSATION = timedelta(hours=1)  # checks within it are read together
@@ -88,6 +88,7 @@ class People:
                 to = () if speaker == person else (person,)
                 message = Message(key, kind, channel, speaker, text, now, to)
                 for conversation in (self._checks.conversation(kind, channel, now), Conversation(now)):
+                    self._classifier.take(conversation, message)
                     read = self._classifier.assess(conversation, message, Sensitivity.HIGH)
                     readings.append(read[kind is not Kind.THREAT])
         found = max(readings, key=lambda reading: (reading.level, reading.score))

@@ -93,7 +93,7 @@ class Scanner:
         reading = _Reading(report)
         memory = Memory(max_conversations=_CHANNELS, max_age=timedelta(days=7))
         store = Store(None, one_time_seal())
-        guard = Guard(self._classifier, memory, store, lambda _: self._policy, now)
+        guard = Guard(self._classifier, memory, store, lambda _: self._policy, now, thorough=True)
         fault = None
         try:
             for entry in entries:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import rensa
 
-from classifiers.normalise import words
+from classifiers.words import words
 
 _BANDS, _ROWS = 16, 9
 _PIECE = 5  # characters

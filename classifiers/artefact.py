@@ -19,6 +19,7 @@ from classifiers import custody, joblibfile
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.errors import InputError
 from classifiers.model import FEATURES, GROUPS, HIDDEN, PARTS, Layer, Model, Scale, Thresholds
+from classifiers.vocabulary import Vocabulary
 
 FORMAT = 2
 MODEL_FILE = "haven.joblib"
@@ -51,9 +52,8 @@ def bundled() -> Path:
 def save(model: Model, folder: Path, data_sha256: str, metrics: Mapping[str, Any]) -> Manifest:
     """Write the model and its manifest; the same model gives the same bytes."""
     buffer = io.BytesIO()
-    ordered = sorted(model.rows, key=model.rows.__getitem__)
     content = {
-        "terms": "\n".join(ordered),
+        "terms": "\n".join(model.rows),
         "steps": model.steps,
         "sizes": model.sizes,
         "biases": model.biases,
@@ -93,7 +93,7 @@ def load(folder: Path) -> tuple[Model, Manifest]:
         raise InputError(f"{file}: not the file that {MANIFEST_FILE} describes (SHA-256 differs); not loaded")
     try:
         content = joblibfile.read(raw)
-        rows = {term: row for row, term in enumerate(content["terms"].split("\n"))}
+        rows = Vocabulary(content["terms"])
         model = Model(
             rows=rows,
             steps=_array(content["steps"], np.int8, len(rows), FEATURES),

@@ -105,6 +105,7 @@ def peaks(model: Model, messages: Sequence[Message]) -> tuple[dict[Kind, Peak], 
     found = {kind: Peak(_NONE, _NONE, GROUPS[0], None) for kind in Kind}
     scores: list[Sequence[float]] = []
     for message in messages:
+        classifier.take(conversation, message)
         assessments = classifier.assess(conversation, message, Sensitivity.NORMAL)
         line = conversation.lines[-1]
         scores.append(line.scores)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
 from classifiers.despair import shows_despair
-from classifiers.exchange import Conversation, Exchange, Line
+from classifiers.exchange import EXCERPT, Conversation, Exchange, Line
 from classifiers.model import MARKERS, Model, marker_probability
-from classifiers.normalise import spans, words
+from classifiers.normalise import spans
+from classifiers.screen import Screen
+from classifiers.words import words
 
 COERCIVE = (
     Marker.PAYMENT_DEMAND,
@@ -27,6 +29,12 @@ _DISCLOSURE = 0.08
 _CARRIED = 6
 _DESPAIR = 0.5
 _DISTRESS = MARKERS.index(Marker.DISTRESS)
+_LEAST = {
+    **dict.fromkeys(COERCIVE, _FIRST_MARKER),
+    Marker.VICTIM_DISCLOSURE: _DISCLOSURE,
+    Marker.DISTRESS: _DESPAIR,
+}
+"""From which probability a marker can lead to a level or to a crisis."""
 
 
 class Classifier:
@@ -34,6 +42,24 @@ class Classifier:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self._screen = Screen(model, _LEAST)
+
+    def take(self, conversation: Conversation, message: Message) -> bool:
+        """Take a message, or an edit, into the conversation; return whether there may be something to assess.
+
+        There is not where nothing that its author wrote of late shows a marker that counts: then `assess` would find
+        no level of either kind and no crisis.
+        """
+        heard = [] if message.forwarded else words(message.text)
+        line = conversation.add(message, heard)
+        if self._screen.may_show(heard, line.before) or shows_despair(heard):
+            conversation.note(line.author)
+        if len(message.text) > EXCERPT:
+            self._read_line(line, heard)
+        if line.earlier and conversation.noted(line.author):
+            self._take_nothing_back(conversation, line)
+        line.earlier = None
+        return conversation.noted(line.author)
 
     def assess(
         self,
@@ -42,33 +68,46 @@ class Classifier:
         sensitivity: Sensitivity,
         shift: Mapping[Kind, float] = _UNMOVED,
     ) -> tuple[Assessment, Assessment]:
-        """Take the message into the conversation; return how it reads as a threat and as a disclosure.
+        """Return how the conversation reads, as a threat and as a disclosure, now that a message was taken in.
 
-        An edit is read with everything that stands in the channel by now. It takes nothing back: where it coerces
-        less than what it replaces, which was seen by those it was meant for, that stands. `shift` moves from which
-        score on a kind is alerted of, see `Thresholds.moved`.
+        An edit is read with everything that stands in the channel by now. `shift` moves from which score on a kind is
+        alerted of, see `Thresholds.moved`.
         """
-        line = conversation.add(message, words(message.text))
-        line.features, line.scores = self.model.read_line(line.words, line.before)
-        if shows_despair(line.words):
-            line.scores[_DISTRESS] = 1.0
-        if (
-            line.earlier
-            and line.earlier.author == line.author
-            and _coercion_in_all(line.earlier) > _coercion_in_all(line)
-        ):
-            conversation.keep_earlier(line)
-        line.earlier = None
-        line.words = line.words[-1:]
-        exchange = conversation.exchange(line.author)
-        now = conversation.lines[-1].at
-        totals = self.model.totals(exchange, now)
-        addressee = conversation.addressee(line.author, _coercion)
+        author = message.author
+        exchange = conversation.exchange(author)
+        for line in (*exchange.mine, *exchange.theirs, exchange.latest):
+            self._read_line(line)
+        totals = self.model.totals(exchange, conversation.lines[-1].at)
+        addressee = conversation.addressee(author, self._coercion)
         evidence = _evidence(exchange.mine, message.channel)
         return (
-            self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, shift, line.author, addressee),
-            self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, shift, None, line.author),
+            self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, shift, author, addressee),
+            self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, shift, None, author),
         )
+
+    def _take_nothing_back(self, conversation: Conversation, line: Line) -> None:
+        """Where an edit coerces less than what it replaces, which was seen by those it was meant for, that stands."""
+        earlier = line.earlier
+        if earlier and earlier.author == line.author:
+            self._read_line(earlier)
+            self._read_line(line)
+            if _coercion_in_all(earlier) > _coercion_in_all(line):
+                conversation.keep_earlier(line)
+
+    def _read_line(self, line: Line, heard: list[str] | None = None) -> None:
+        """Read a line, if that was not done yet; its words are those of its excerpt unless they are given."""
+        if line.scores:
+            return
+        heard = words(line.excerpt) if heard is None else heard
+        line.features, line.scores = self.model.read_line(heard, line.before)
+        if shows_despair(heard):
+            line.scores[_DISTRESS] = 1.0
+
+    def _coercion(self, line: Line) -> float:
+        """Return how clearly a line coerces, 0 for one that hardly does."""
+        self._read_line(line)
+        most = max(marker_probability(line, marker) for marker in COERCIVE)
+        return most if most >= _FIRST_MARKER else 0.0
 
     def explain(self, conversation: Conversation, found: Assessment, known: Collection[Marker] = ()) -> Assessment:
         """Return what was just found with the words that carried its evidence and with whom it is likely aimed at.
@@ -82,7 +121,7 @@ class Classifier:
         )
         likely = found.target
         if likely is None and found.sender:
-            likely = conversation.likeliest_addressee(found.sender, _coercion)
+            likely = conversation.likeliest_addressee(found.sender, self._coercion)
         return replace(found, evidence=evidence, likely=likely)
 
     def _explained(self, seen: Evidence, line: Line) -> Evidence:
@@ -107,9 +146,7 @@ class Classifier:
     ) -> Assessment:
         score = self.model.scales[kind](totals[kind])
         thresholds = self.model.thresholds[kind][sensitivity][self.model.group(exchange)]
-        level = thresholds.moved(shift.get(kind, 0.0)).level(score)
-        if not _supports(kind, evidence):
-            level = min(level, Level.NOTICE)
+        level = min(thresholds.moved(shift.get(kind, 0.0)).level(score), _supported(kind, evidence))
         if target is None:
             level = min(level, Level.ALERT)
         theirs = [line for line in (*exchange.mine, *exchange.theirs) if line.author == target]
@@ -131,7 +168,7 @@ class Classifier:
 def _evidence(lines: list[Line], channel: str) -> tuple[Evidence, ...]:
     """Return, most likely first, the strongest line of every marker that is at least hinted at."""
     found = []
-    written = [line for line in lines if line.words]
+    written = [line for line in lines if line.last]
     for column, marker in enumerate(MARKERS):
         line = max(written, key=lambda line: line.scores[column], default=None)
         if line and line.scores[column] >= _MENTIONED:
@@ -140,21 +177,21 @@ def _evidence(lines: list[Line], channel: str) -> tuple[Evidence, ...]:
     return tuple(sorted(found, key=lambda evidence: -evidence.probability))
 
 
-def _coercion(line: Line) -> float:
-    """Return how clearly a line coerces, 0 for one that hardly does."""
-    most = max(marker_probability(line, marker) for marker in COERCIVE)
-    return most if most >= _FIRST_MARKER else 0.0
-
-
 def _coercion_in_all(line: Line) -> float:
     """Return in how many ways, and how clearly, a line coerces, 0 for one that hardly does."""
     shown = (marker_probability(line, marker) for marker in COERCIVE)
     return sum(probability for probability in shown if probability >= _FIRST_MARKER)
 
 
-def _supports(kind: Kind, evidence: tuple[Evidence, ...]) -> bool:
-    """Return whether the words themselves bear the score out: two coercive markers, or a disclosure."""
+def _supported(kind: Kind, evidence: tuple[Evidence, ...]) -> Level:
+    """Return the highest level that the words themselves bear out.
+
+    A notice asks for a coercive marker and an alert for two; of a disclosure both ask for the marker of one.
+    """
     if kind is Kind.DISCLOSURE:
-        return any(e.marker is Marker.VICTIM_DISCLOSURE and e.probability >= _DISCLOSURE for e in evidence)
+        shown = any(e.marker is Marker.VICTIM_DISCLOSURE and e.probability >= _DISCLOSURE for e in evidence)
+        return Level.ADVISE if shown else Level.NONE
     seen = [e.probability for e in evidence if e.marker in COERCIVE]
-    return len(seen) >= 2 and seen[0] >= _FIRST_MARKER and seen[1] >= _SECOND_MARKER
+    if not seen or seen[0] < _FIRST_MARKER:
+        return Level.NONE
+    return Level.ADVISE if len(seen) >= 2 and seen[1] >= _SECOND_MARKER else Level.NOTICE

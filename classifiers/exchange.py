@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Callable, MutableSequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -16,18 +17,20 @@ from classifiers.conversation import Account, Message
 RING = 64
 EXCHANGE = 14
 HALF_LIFE = timedelta(days=2)
-_EXCERPT = 200
+EXCERPT = 200
 _SAME_BREATH = timedelta(minutes=2)
 _NAMED, _ALSO_NAMED, _NAMED_BEFORE, _BESIDE, _ANSWERS = 3.0, 1.5, 2.0, 1.0, 0.5
 _LEAD = 1.25
 
 
-@dataclass(slots=True)
-class Line:
-    """A message in the ring: 200 characters to show, its words, the one they continue, and what the model reads.
+_UNREAD = np.zeros(0, dtype=np.float32)
 
-    `earlier` is what stood there before an edit.
-    Of the words only the last is left once they are read, which the next line may continue.
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """A message in the ring: 200 characters to show, its last word and the one that its first continues.
+
+    `earlier` is what stood there before an edit. `features` and `scores` are what the model reads, empty until then.
     """
 
     message_id: str
@@ -35,11 +38,11 @@ class Line:
     excerpt: str
     at: datetime
     to: tuple[Account, ...]
-    words: list[str]
+    last: str
     before: str = "^"
     earlier: Line | None = None
-    features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
-    scores: MutableSequence[float] = field(default_factory=list)
+    features: npt.NDArray[np.float32] = field(default_factory=lambda: _UNREAD, repr=False)
+    scores: Sequence[float] = ()
 
 
 class Exchange(NamedTuple):
@@ -53,34 +56,40 @@ class Exchange(NamedTuple):
 class Conversation:
     """The last 64 lines of a channel; reading one message costs the same however long the channel is."""
 
+    __slots__ = ("_count", "_noted", "last_at", "lines")
+
     def __init__(self, last_at: datetime) -> None:
         self.last_at = last_at
-        self.lines: deque[Line] = deque(maxlen=RING)
+        self.lines: list[Line] = []
+        self._count = 0
+        self._noted: dict[Account, int] = {}
 
-    def add(self, message: Message, words: list[str]) -> Line:
+    def add(self, message: Message, words: Sequence[str]) -> Line:
         """Take a message in, or its edit in place; return its line.
 
         It continues the last word of the same author just before ("^" when there is none), so that
         lines sent in one breath read as one. Forwarded words are nobody's here.
         """
-        excerpt = "" if message.forwarded else message.text[:_EXCERPT]
-        line = Line(message.id, message.author, excerpt, message.sent_at, message.to, words if excerpt else [])
-        position = next((i for i, known in enumerate(self.lines) if known.message_id == message.id), None)
-        if position is None:
-            self.lines.append(line)
-            position = len(self.lines) - 1
+        if message.forwarded:
+            line = Line(message.id, message.author, "", message.sent_at, message.to, "")
         else:
-            line.earlier, self.lines[position] = self.lines[position], line
+            last = words[-1] if words else ""
+            line = Line(message.id, message.author, message.text[:EXCERPT], message.sent_at, message.to, last)
+        lines = self.lines
+        if message.id in map(_id_of, lines):
+            position = next(i for i, known in enumerate(lines) if known.message_id == message.id)
+            line.earlier, lines[position] = lines[position], line
             line.earlier.earlier = None
-        before = self.lines[position - 1] if position else None
-        joined = (
-            before is not None
-            and before.author == line.author
-            and bool(before.words)
-            and line.at - before.at <= _SAME_BREATH
-        )
-        if joined and before:
-            line.before = before.words[-1]
+        else:
+            self._count += 1
+            lines.append(line)
+            if len(lines) > RING:
+                del lines[0]
+            position = len(lines) - 1
+        if position:
+            before = lines[position - 1]
+            if before.author == line.author and before.last and line.at - before.at <= _SAME_BREATH:
+                line.before = before.last
         return line
 
     def keep_earlier(self, line: Line) -> None:
@@ -88,10 +97,27 @@ class Conversation:
         if line.earlier:
             self.lines[self.lines.index(line)] = line.earlier
 
+    def note(self, author: Account) -> None:
+        """Remember that the latest line of an author, or an edit, may matter, as long as it may be in the ring."""
+        self._noted.pop(author, None)
+        self._noted[author] = self._count
+        if self._count - self._noted[oldest := next(iter(self._noted))] >= RING:
+            del self._noted[oldest]
+
+    def noted(self, author: Account) -> bool:
+        """Return whether a line of an author that is in the ring may matter."""
+        return self._count - self._noted.get(author, -RING) < RING
+
+    def copy(self) -> Conversation:
+        """Return the lines as they are now, to read them later."""
+        copied = Conversation(self.last_at)
+        copied.lines = [*self.lines]
+        return copied
+
     def forget(self, account: Account) -> None:
         """Drop what the account wrote."""
-        kept = [line for line in self.lines if line.author != account]
-        self.lines = deque(kept, maxlen=RING)
+        self.lines = [line for line in self.lines if line.author != account]
+        self._noted.pop(account, None)
 
     def exchange(self, speaker: Account) -> Exchange:
         """Return the last 14 lines that the speaker wrote or that were written to them.
@@ -99,7 +125,7 @@ class Conversation:
         In a channel of two everything is; among more, what answers or names the speaker, and what
         stands next to their lines and names nobody.
         """
-        lines = list(self.lines)
+        lines = self.lines
         just_two = len({line.author for line in lines}) <= 2
         mine: list[Line] = []
         theirs: list[Line] = []
@@ -144,7 +170,7 @@ class Conversation:
         """
         votes: dict[Account, float] = defaultdict(float)
         named: tuple[Account, ...] = ()
-        lines = list(self.lines)
+        lines = self.lines
         others = {line.author for line in lines} - {speaker}
         pointed_at = set(others) if len(others) == 1 else set()
         for i, line in enumerate(lines):
@@ -171,6 +197,9 @@ class Conversation:
             ((vote, account) for account, vote in votes.items() if account != speaker and vote), reverse=True
         )
         return ranked, pointed_at
+
+
+_id_of = attrgetter("message_id")
 
 
 def fading(line: Line, now: datetime) -> float:

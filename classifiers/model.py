@@ -15,6 +15,7 @@ import numpy.typing as npt
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.exchange import Exchange, Line, fading
 from classifiers.terms import pair_terms, terms, weight, word_terms
+from classifiers.vocabulary import Vocabulary
 
 MARKERS = tuple(Marker)
 ENGLISH = len(MARKERS)
@@ -95,7 +96,7 @@ class Model:
     `hidden` and then `verdicts` read the features of an exchange.
     """
 
-    rows: Mapping[str, int]
+    rows: Vocabulary
     steps: npt.NDArray[np.int8]
     sizes: Floats
     biases: Floats
@@ -106,7 +107,7 @@ class Model:
 
     def read_line(self, words: list[str], before: str) -> Reading:
         """Return what a line of words says by itself; `before` is the word that it continues."""
-        sums = self._sum(terms(words, before)) * np.float32(weight(words)) + self.biases
+        sums = self._sum(terms(words, before)) * np.float32(weight(len(words))) + self.biases
         likely = 1 / (1 + np.exp(-np.clip(sums[HIDDEN:], -60, 60)))
         scores = array("d", [*likely[:ENGLISH].tolist(), float(sums[-1])])
         return Reading(np.concatenate([np.clip(sums[:HIDDEN], 0, LOUDEST), likely]), scores)
@@ -119,19 +120,18 @@ class Model:
     def group(self, exchange: Exchange) -> str:
         """Return the language group that the exchange is held to."""
         lines = exchange.mine + exchange.theirs
-        return GROUPS[sum(line.scores[ENGLISH] for line in lines if line.words) < 0]
+        return GROUPS[sum(line.scores[ENGLISH] for line in lines if line.last) < 0]
 
     def shares(self, words: list[str], before: str, marker: Marker) -> list[float]:
         """Return what each word of a line adds to the sum of a marker; pairs count half for each of their words."""
         column = HIDDEN + _COLUMN[marker]
         pairs = [self._sum([pair])[column] / 2 for pair in pair_terms(words, before)]
         alone = [self._sum(word_terms(word))[column] for word in words]
-        return [
-            float(own + left + right) * weight(words) for own, left, right in zip(alone, pairs, pairs[1:], strict=False)
-        ]
+        whole = weight(len(words))
+        return [float(own + left + right) * whole for own, left, right in zip(alone, pairs, pairs[1:], strict=False)]
 
     def _sum(self, found: Sequence[str]) -> Floats:
-        rows = [row for term in found if (row := self.rows.get(term)) is not None]
+        rows = self.rows.find(found)
         summed: Floats = self.sizes[rows] @ self.steps[rows].astype(np.float32)
         return summed
 
@@ -153,7 +153,7 @@ def _faded(lines: Sequence[Line], now: datetime) -> Floats:
 
 def marker_probability(line: Line, marker: Marker) -> float:
     """Return how likely the line does what the marker says."""
-    return line.scores[_COLUMN[marker]] if line.words else 0.0
+    return line.scores[_COLUMN[marker]] if line.last else 0.0
 
 
 def sigmoid(value: float) -> float:

@@ -1,6 +1,6 @@
 """Undo what hides words from a reader of plain text: look-alikes, invisible characters, spacing, leetspeak, markup.
 
-Each step is a rule of one pattern, so that `spans` can follow the very steps that `words` takes. What is not undone,
+Each step is a rule of one pattern, so that `spans` can follow the very steps that `tokens` takes. What is not undone,
 because ordinary writing looks the same: letters with accents or strokes, I for l, ! for i, and most words backwards.
 """
 
@@ -52,13 +52,13 @@ def normalise(text: str) -> str:
     return _undo(text, lambda rule, text: rule.pattern.sub(rule.replacement, text), _compose)
 
 
-def words(text: str) -> list[str]:
-    """Return the words and signs of a text in normal form."""
+def tokens(text: str) -> list[str]:
+    """Return the words and signs of a text in normal form; `words.words` does the same, and quicker."""
     return _TOKEN.findall(normalise(text))
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    """Return the start and end in the text of what each of its `words` was read from."""
+    """Return the start and end in the text of what each of its `tokens` was read from."""
     trail = _Trail(text)
     plain = _undo(text, trail.sub, trail.compose)
     return [trail.span(*match.span()) for match in _TOKEN.finditer(plain)]
@@ -328,3 +328,35 @@ _RULES = (
     _REPEATED_WORD,
     _DIGITS,
 )
+
+
+# What reads the same whatever stands around it, see `words.py`: nothing here joins, hides or turns its neighbours.
+_SETTLED = re.compile(r"[!-$&-~\u00c0-\u012f\u0132-\u024f‘’“”…\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
+_HEADS = re.compile(r"[>#]|-#")
+_LOOSE = re.compile(rf"(?!{_LETTER}['’][^\W_]){_LETTER}(?![^\W_])|.*(?<![^\W_])(?<!['’]){_LETTER}$|[013457@$]$")
+
+
+class Piece(NamedTuple):
+    """What stands between spaces: its words, and whether it is a letter alone (s) or a sign (n), or neither (w)."""
+
+    words: tuple[str, ...]
+    flag: str
+
+
+def settled(text: str) -> Piece | None:
+    """Return how a text without spaces reads, None when that depends on what stands around it.
+
+    Letters alone are joined with others that are alone, with signs between them or without; and of a word that comes
+    three times or more without anything between them two remain. Everything else is the same as in any longer text.
+    """
+    if not _SETTLED.fullmatch(text) or _HEADS.match(text):
+        return None
+    plain = (text if text.isascii() else _UNSEEN.pattern.sub("", _compose(text))).lower()
+    for rule in _RULES:
+        changed = rule.pattern.sub(rule.replacement, plain)
+        if changed != plain and (rule is _LEETSPEAK or rule is _ADDRESS or (rule is _LINK and changed[0] != " ")):
+            return None  # leetspeak counts in the whole text
+        plain = changed
+        if rule is _MARKUP:
+            flag = "s" if _LOOSE.match(plain) else "w" if any(map(str.isalnum, plain)) else "n"
+    return Piece(tuple(_TOKEN.findall(plain)), flag)

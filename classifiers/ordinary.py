@@ -49,6 +49,7 @@ def _reached(model: Model, messages: Sequence[Message], sensitivity: Sensitivity
     if messages:
         conversation = Conversation(messages[0].sent_at)
         for message in messages:
+            classifier.take(conversation, message)
             for assessment in classifier.assess(conversation, message, sensitivity):
                 key = (assessment.kind, assessment.sender or assessment.target)
                 found[key] = max(found[key], assessment.level)

@@ -28,9 +28,9 @@ def pair_terms(line: list[str], before: str = "^") -> list[str]:
     return [f"{first} {second}" for first, second in zip([before, *line], [*line, "$"], strict=True)]
 
 
-def weight(line: list[str]) -> float:
-    """Return how much each term of a line counts: long lines say less per word."""
-    return 1 / (1 + len(line) / _LONG)
+def weight(words: int) -> float:
+    """Return how much each term of a line of so many words counts: long lines say less per word."""
+    return 1 / (1 + words / _LONG)
 
 
 def _pieces(word: str) -> tuple[str, ...]:

@@ -25,8 +25,9 @@ from classifiers.errors import InputError
 from classifiers.exchange import EXCHANGE, Conversation, fading
 from classifiers.model import GROUPS, MARKERS, Layer, Model, Scale, Thresholds
 from classifiers.network import Windows, learn
-from classifiers.normalise import words
 from classifiers.terms import terms, weight
+from classifiers.vocabulary import Vocabulary
+from classifiers.words import words
 
 ORDINARY_CHAT = "chitchat-dataset"
 ORDINARY_CONVERSATIONS = 3000
@@ -84,8 +85,9 @@ class _Collector:
         conversation = Conversation(messages[0].sent_at)
         first = len(self.documents)
         for position, (message, labels) in enumerate(zip(messages, line_labels, strict=True)):
-            line = conversation.add(message, words(message.text))
-            self.documents.append((line.words, line.before))
+            heard = words(message.text)
+            line = conversation.add(message, heard)
+            self.documents.append((heard, line.before))
             self.line_writers.append(writer)
             self.line_labels.append(labels)
             if position not in window_labels:
@@ -150,7 +152,7 @@ def prepare(corpus: Corpus, ordinary_conversations: int = ORDINARY_CONVERSATIONS
     counts = counter.transform(collected.documents)
     seen = np.asarray((counts[:own] > 0).sum(axis=0)).ravel()
     sizes = ((np.log((1 + own) / (1 + seen)) + 1) * _TERM_SCALE).astype(np.float32)
-    weights = np.array([weight(line) for line, _ in collected.documents], dtype=np.float32)
+    weights = np.array([weight(len(line)) for line, _ in collected.documents], dtype=np.float32)
     return Examples(
         vocabulary=counter.get_feature_names_out().tolist(),
         sizes=sizes,
@@ -170,7 +172,7 @@ def fit(examples: Examples, without: Collection[str] = ()) -> Model:
     terms = learned["terms"] * examples.sizes[:, np.newaxis]
     sizes = np.maximum(np.abs(terms).max(axis=1), 1e-12) / _STEPS
     return Model(
-        rows={term: row for row, term in enumerate(examples.vocabulary)},
+        rows=Vocabulary("\n".join(examples.vocabulary)),
         steps=np.round(terms / sizes[:, np.newaxis]).astype(np.int8),
         sizes=sizes,
         biases=learned["biases"],

@@ -9,6 +9,7 @@ import numpy as np
 
 from classifiers.assessment import Kind, Marker, Sensitivity
 from classifiers.model import FEATURES, GROUPS, HIDDEN, MARKERS, PARTS, Layer, Model, Scale, Thresholds
+from classifiers.vocabulary import Vocabulary
 
 _STEP = 0.1
 
@@ -40,7 +41,7 @@ def adding_model(words: Mapping[str, Meaning], start: float = -1.0, rare: float 
     biases[HIDDEN:] = rare
     biases[-1] = 1
     return Model(
-        rows={word: row for row, word in enumerate(words)},
+        rows=Vocabulary("\n".join(words)),
         steps=steps,
         sizes=np.full(len(words), _STEP, dtype=np.float32),
         biases=biases,

@@ -17,7 +17,7 @@ from classifiers.assessment import Kind, Marker
 from classifiers.conversation import Account
 from classifiers.corpus import KINDS, Corpus, Labelled, conversations_of, load_corpus
 from classifiers.errors import InputError
-from classifiers.normalise import words
+from classifiers.words import words
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from classifiers.despair import shows_despair
-from classifiers.normalise import words
+from classifiers.words import words
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,11 @@ from classifiers.evaluation import (
     tables,
     unmistakable,
 )
-from classifiers.normalise import normalise, words
+from classifiers.normalise import normalise
 from classifiers.plots import draw, draw_learning
 from classifiers.tables import Table
 from classifiers.transcript import Transcript, TranscriptMessage, to_messages
+from classifiers.words import words
 
 TINY = Path(__file__).parent / "corpus"
 PAY, SHARE, CLAIM, PRESS = Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT, Marker.IMAGE_CLAIM, Marker.PRESSURE

@@ -9,7 +9,7 @@ import pytest
 
 from classifiers.conversation import Account, Message
 from classifiers.exchange import EXCHANGE, RING, Conversation, Line, fading
-from classifiers.normalise import words
+from classifiers.words import words
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -63,10 +63,10 @@ def test_only_the_last_64_lines_are_kept() -> None:
     assert channel.texts() == [f"line {number}" for number in range(1000 - RING, 1000)]
 
 
-def test_of_a_long_text_the_words_of_4000_characters_and_an_excerpt_are_kept() -> None:
+def test_of_a_long_text_an_excerpt_and_the_last_word_are_kept() -> None:
     line = Channel().say(A, "one two " * 10_000)
     assert line.excerpt == "one two " * 25
-    assert line.words == ["one", "two"] * 500
+    assert line.last == "two"
 
 
 def test_an_edit_replaces_the_line_where_it_stands() -> None:
@@ -77,7 +77,7 @@ def test_an_edit_replaces_the_line_where_it_stands() -> None:
     line = channel.say(B, "two, corrected", id="2")
     assert channel.texts() == ["one", "two, corrected", "three"]
     assert channel.lines[1] is line
-    assert line.words == ["two", ",", "corrected"]
+    assert line.last == "corrected"
 
 
 def test_what_stood_in_the_place_of_an_edit_can_stand_again() -> None:
@@ -159,7 +159,7 @@ def test_an_edited_line_continues_the_line_before_it_and_not_the_latest() -> Non
 def test_forwarded_words_are_nobodys() -> None:
     channel = Channel()
     line = channel.say(A, "pay or I post it", forwarded=True)
-    assert (line.words, line.excerpt) == ([], "")
+    assert (line.last, line.excerpt) == ("", "")
     assert channel.say(A, "look at this", after=timedelta(0)).before == "^"
 
 

@@ -94,8 +94,14 @@ def store(file: Path, seal: Seal) -> Iterator[Store]:
         yield store
 
 
-def guard_of(store: Store, classifier: Classifier, policy_of: Callable[[str], Policy] = lambda _: Policy()) -> Guard:
-    return Guard(classifier, Memory(10, timedelta(days=7)), store, policy_of, lambda: NOON)
+def guard_of(
+    store: Store,
+    classifier: Classifier,
+    policy_of: Callable[[str], Policy] = lambda _: Policy(),
+    *,
+    thorough: bool = False,
+) -> Guard:
+    return Guard(classifier, Memory(10, timedelta(days=7)), store, policy_of, lambda: NOON, thorough=thorough)
 
 
 def moderation(store: Store) -> Moderation:
@@ -117,7 +123,9 @@ def waiting(store: Store) -> list[Effect]:
 
 
 def test_ordinary_chat_is_recorded_nowhere(store: Store, classifier: Classifier) -> None:
-    decisions = guard_of(store, classifier).receive(says(["morning", "anyone up for pizza on friday", "nice one"]))
+    said = says(["morning", "anyone up for pizza on friday", "nice one"])
+    assert guard_of(store, classifier).receive(said) == []
+    decisions = guard_of(store, classifier, thorough=True).receive(said)
     assert [decision.case for decision in decisions] == [None] * 6
     assert [decision.found.kind for decision in decisions] == [Kind.THREAT, Kind.DISCLOSURE] * 3
     assert [decision.found.message_id for decision in decisions[::2]] == ["0+0", "0+1", "0+2"]
@@ -686,7 +694,8 @@ def test_what_somebody_wrote_is_forgotten_in_memory_too_but_not_at_their_own_wis
     guard = guard_of(store, reader(word=(0.3, -2.0)))
     guard.receive(says(["word", "word", "word"]))
     guard.forget(account, own=own)
-    assert guard.receive(says(["word"], minutes=5))[0].found.level is level
+    found = [decision.found.level for decision in guard.receive(says(["word"], minutes=5))]
+    assert max(found, default=Level.NONE) is level
 
 
 def test_nobody_makes_haven_forget_a_threat_while_they_make_it(store: Store, classifier: Classifier) -> None:

@@ -31,8 +31,8 @@ from classifiers.model import (
     marker_probability,
 )
 from classifiers.network import Windows
-from classifiers.normalise import words
 from classifiers.terms import weight
+from classifiers.words import words
 
 TINY = Path(__file__).parent / "corpus"
 LINES = [
@@ -63,7 +63,7 @@ def sums(model: Model, line: list[str], before: str) -> npt.NDArray[np.float64]:
     found = model.biases.astype(float)
     for term, count in n_grams(line, before).items():
         if (row := model.rows.get(term)) is not None:
-            found = found + count * weight(line) * model.sizes[row] * model.steps[row].astype(float)
+            found = found + count * weight(len(line)) * model.sizes[row] * model.steps[row].astype(float)
     return found
 
 
@@ -111,7 +111,7 @@ def test_the_shares_of_words_add_up_to_the_sum_of_a_marker(haven: Model, text: s
     shares = haven.shares(line, "the", marker)
     edges = [f"the {line[0]}", f"{line[-1]} $"] if line else []  # the outer halves belong to no word of the line
     rows = [haven.rows[pair] for pair in edges if pair in haven.rows]
-    outer = sum(float(haven.sizes[row]) * int(haven.steps[row, column]) / 2 for row in rows) * weight(line)
+    outer = sum(float(haven.sizes[row]) * int(haven.steps[row, column]) / 2 for row in rows) * weight(len(line))
     alone = sums(haven, line, "the")[column] - haven.biases[column] if line else 0
     assert len(shares) == len(line)
     assert sum(shares) + outer == pytest.approx(alone, rel=1e-3, abs=1e-3)
@@ -129,8 +129,9 @@ class Learned:
         """Read a conversation line by line, as live chat is read."""
         conversation = Conversation(labelled.messages[0].sent_at)
         for message in labelled.messages:
-            line = conversation.add(message, words(message.text))
-            line.features, line.scores = self.model.read_line(line.words, line.before)
+            heard = words(message.text)
+            line = conversation.add(message, heard)
+            line.features, line.scores = self.model.read_line(heard, line.before)
             yield line.at, conversation.exchange(line.author)
 
 
@@ -179,7 +180,7 @@ def a_line(
     """Return a line by hand, in which the markers are clear and every feature has the same value."""
     scores = [CLEAR * (marker in markers) for marker in MARKERS] + [english]
     features = np.full(FEATURES, feature, dtype=np.float32)
-    return Line("1", Account("test", author), text, at, (), text.split(), features=features, scores=scores)
+    return Line("1", Account("test", author), text, at, (), text, features=features, scores=scores)
 
 
 def test_an_exchange_is_sums_and_maxima_of_both_sides_and_the_latest_line() -> None:

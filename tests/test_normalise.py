@@ -10,8 +10,9 @@ import unicodedata
 import pytest
 
 from classifiers.confusables import REVERSED
-from classifiers.normalise import _Trail, _undo, normalise, spans, words
+from classifiers.normalise import _Trail, _undo, normalise, spans
 from classifiers.terms import terms
+from classifiers.words import words
 
 LIMIT = 4000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tracemalloc
 from itertools import product
 
-from classifiers.normalise import words
 from classifiers.terms import terms, weight
+from classifiers.words import words
 
 
 def test_a_word_gives_itself_its_pieces_and_its_neighbours() -> None:
@@ -36,14 +36,14 @@ def test_no_word_looks_like_a_piece() -> None:
 
 
 def test_long_lines_say_less_a_word() -> None:
-    weights = [weight(["word"] * length) for length in (0, 1, 5, 50, 500)]
+    weights = [weight(length) for length in (0, 1, 5, 50, 500)]
     assert weights[0] == 1.0
     assert weights == sorted(weights, reverse=True)
     assert len(set(weights)) == len(weights)
 
 
 def test_saying_a_word_again_and_again_says_more_but_ever_less_more() -> None:
-    said = [count * weight(["pay"] * count) for count in (1, 10, 100)]
+    said = [count * weight(count) for count in (1, 10, 100)]
     assert said == sorted(said)
     assert said[2] / said[1] < said[1] / said[0]
 

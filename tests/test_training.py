@@ -139,7 +139,7 @@ def test_a_line_is_its_terms_by_weight_and_rarity(examples: Examples, corpus: Co
     found = dict(zip(row.indices, row.data, strict=True))
     number_of = {term: column for column, term in enumerate(examples.vocabulary)}
     expected = {
-        number_of[term]: count * weight(line) * examples.sizes[number_of[term]]
+        number_of[term]: count * weight(len(line)) * examples.sizes[number_of[term]]
         for term, count in Counter(terms(line)).items()
         if term in number_of
     }

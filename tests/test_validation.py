@@ -256,8 +256,8 @@ def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support()
     turns = said("B: hello", "A: pay", "A: hurry", "B: pay, pay, pay, pay, pay", "A: so")
     found, lines = peaks(model, turns)
     threat = found[Kind.THREAT]
-    assert threat.supported == pytest.approx(-1 + 2 * weight(["pay"]))
-    assert threat.highest == pytest.approx(-1 + 5 * weight(["pay"] * 9))
+    assert threat.supported == pytest.approx(-1 + 2 * weight(1))
+    assert threat.highest == pytest.approx(-1 + 5 * weight(9))
     assert threat.highest > threat.supported
     assert threat.best is not None
     assert (threat.best.message_id, threat.best.sender, threat.best.target) == ("2", A, B)

@@ -42,9 +42,10 @@ from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.despair import shows_despair
 from classifiers.errors import InputError
-from classifiers.normalise import normalise, spans, words
+from classifiers.normalise import normalise, spans, tokens
 from classifiers.terms import terms
 from classifiers.transcript import parse, to_messages
+from classifiers.words import words
 
 AT = datetime(2026, 11, 20, 14, 3, 12, tzinfo=UTC)
 SEAL = one_time_seal()
@@ -75,6 +76,7 @@ def _explains(error: InputError, begins: str) -> None:
 def check_words(text: str) -> None:
     """Words and their spans agree, whatever the text."""
     found, places = words(text), spans(text)
+    assert found == tokens(text)
     assert len(found) == len(places)
     assert all(0 <= start < end <= len(text) for start, end in places)
     shows_despair(found)

@@ -1,0 +1,79 @@
+"""Tells lines that cannot matter from those that may, without working out what they say.
+
+What a line says of a marker is a sum over its words and pairs of words. Here each of them is one whole number that
+holds what it adds to all markers that decide, rounded up, side by side in lanes of 32 bits: adding such numbers adds
+all lanes at once. So a sum here is never below the exact one, and a line whose sums stay below is one that shows
+nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import repeat
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.assessment import Marker
+from classifiers.model import HIDDEN, MARKERS, Model
+from classifiers.recent import Recent
+from classifiers.terms import weight, word_terms
+
+_LANE = 32
+_UNIT = 1 << 12
+"""What a sum of 1 is in a lane."""
+_HALF = 1 << (_LANE - 1)
+_MARGIN = 0.01
+"""More than single precision loses in the exact sums."""
+_LONGEST = 1_000
+"""Words of a line beyond which it is left to the exact sums; far from where a lane would run over."""
+_MOST_WORDS, _LONGEST_WORD = 20_000, 20
+
+
+class Screen:
+    """Compares lines with the least probability from which each marker matters, of those that are given one."""
+
+    def __init__(self, model: Model, least: Mapping[Marker, float]) -> None:
+        self._model = model
+        self._columns = [HIDDEN + MARKERS.index(marker) for marker in least]
+        biases = model.biases[self._columns].tolist()
+        needed = [math.log(p / (1 - p)) - bias - _MARGIN for p, bias in zip(least.values(), biases, strict=True)]
+        self._gaps = np.array(needed)
+        self._signs = sum(_HALF << (_LANE * lane) for lane in range(len(needed)))
+        self._least = lru_cache(maxsize=_LONGEST)(self._worked_out)
+        self._words = Recent(self._word, _MOST_WORDS, _LONGEST_WORD)
+        self._pairs = self._all_pairs()
+
+    def may_show(self, words: Sequence[str], before: str) -> bool:
+        """Return False only for a line that shows each marker with less than its least probability."""
+        if len(words) > _LONGEST:
+            return True
+        alone = sum(map(self._words.__getitem__, words))
+        pairs = sum(map(self._pairs.get, zip((before, *words), (*words, "$"), strict=True), repeat(0)))
+        return bool((alone + pairs + self._least(len(words))) & self._signs)
+
+    def _worked_out(self, words: int) -> int:
+        """Return what to add to the sums of a line, so that the highest bit of a lane is set where it reaches."""
+        return self._signs - self._packed(np.floor(self._gaps / weight(words) * _UNIT))
+
+    def _word(self, word: str) -> int:
+        return self._packed(self._added(self._model.rows.find(word_terms(word))).sum(axis=0))
+
+    def _all_pairs(self) -> dict[tuple[str, str], int]:
+        pairs = {row: term.partition(" ") for row, term in enumerate(self._model.rows) if " " in term}
+        words: dict[str, str] = {}
+        return {
+            (words.setdefault(first, first), words.setdefault(second, second)): self._packed(added)
+            for (first, _, second), added in zip(pairs.values(), self._added([*pairs]), strict=True)
+        }
+
+    def _added(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """Return what each of some terms adds to each lane, in whole numbers that are no less."""
+        steps = self._model.steps[rows][:, self._columns]
+        return np.ceil(steps * (self._model.sizes[rows].astype(np.float64) * _UNIT)[:, np.newaxis])
+
+    def _packed(self, lanes: npt.NDArray[np.float64]) -> int:
+        """Return whole numbers, also those below 0, as one number of which each can be added to by itself."""
+        return int.from_bytes((lanes + _HALF).astype("<u4").tobytes(), "little") - self._signs
