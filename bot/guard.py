@@ -134,11 +134,15 @@ class Guard:
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)
-        if self._classifier.take(conversation, message) or self._thorough:
-            threat, disclosure = self._classifier.assess(conversation, message, policy.sensitivity, policy.shift)
-            if threat.level or disclosure.level or disclosure.crisis or self._thorough:
-                return Finding(message, policy, threat, disclosure, conversation.copy())
-        return None
+        how = policy.sensitivity, policy.shift
+        if self._thorough:
+            self._classifier.take(conversation, message)
+            found = self._classifier.assess(conversation, message, *how)
+        elif (may_matter := self._classifier.find(conversation, message, *how)) is None:
+            return None
+        else:
+            found = may_matter
+        return Finding(message, policy, *found, conversation.copy())
 
     def _record(self, finding: Finding) -> list[Decision]:
         message, policy, conversation = finding.message, finding.policy, finding.conversation

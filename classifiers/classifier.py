@@ -9,7 +9,7 @@ from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Se
 from classifiers.conversation import Account, Message
 from classifiers.despair import shows_despair
 from classifiers.exchange import EXCERPT, Conversation, Exchange, Line
-from classifiers.model import MARKERS, Model, marker_probability
+from classifiers.model import MARKERS, Floats, Model, marker_probability
 from classifiers.normalise import spans
 from classifiers.screen import Screen
 from classifiers.words import words
@@ -44,22 +44,24 @@ class Classifier:
         self.model = model
         self._screen = Screen(model, _LEAST)
 
-    def take(self, conversation: Conversation, message: Message) -> bool:
-        """Take a message, or an edit, into the conversation; return whether there may be something to assess.
+    def find(
+        self,
+        conversation: Conversation,
+        message: Message,
+        sensitivity: Sensitivity,
+        shift: Mapping[Kind, float] = _UNMOVED,
+    ) -> tuple[Assessment, Assessment] | None:
+        """Take a message in and return what `assess` does, None where there is no level of either kind and no crisis.
 
-        There is not where nothing that its author wrote of late shows a marker that counts: then `assess` would find
-        no level of either kind and no crisis.
+        Most messages end early: where nothing that their author wrote of late shows a marker that counts.
         """
-        heard = [] if message.forwarded else words(message.text)
-        line = conversation.add(message, heard)
-        if self._screen.may_show(heard, line.before) or shows_despair(heard):
-            conversation.note(line.author)
-        if len(message.text) > EXCERPT:
-            self._read_line(line, heard)
-        if line.earlier and conversation.noted(line.author):
-            self._take_nothing_back(conversation, line)
-        line.earlier = None
-        return conversation.noted(line.author)
+        if not self.take(conversation, message):
+            return None
+        exchange, scores = self._scores(conversation, message.author)
+        reached = self._reached(exchange, scores, sensitivity, shift)
+        if not any(reached.values()) and not _despairs(exchange, message.author):
+            return None
+        return self._assessed(conversation, message, exchange, scores, reached)
 
     def assess(
         self,
@@ -73,17 +75,73 @@ class Classifier:
         An edit is read with everything that stands in the channel by now. `shift` moves from which score on a kind is
         alerted of, see `Thresholds.moved`.
         """
-        author = message.author
+        exchange, scores = self._scores(conversation, message.author)
+        reached = self._reached(exchange, scores, sensitivity, shift)
+        return self._assessed(conversation, message, exchange, scores, reached)
+
+    def take(self, conversation: Conversation, message: Message) -> bool:
+        """Take a message, or an edit, in; return whether anything that its author wrote of late may matter."""
+        heard = [] if message.forwarded else words(message.text)
+        line = conversation.add(message, heard)
+        if self._screen.may_show(heard, line.before) or shows_despair(heard):
+            conversation.note(line.author)
+        if len(message.text) > EXCERPT:
+            self._read_line(line, heard)
+        if line.earlier and conversation.noted(line.author):
+            self._take_nothing_back(conversation, line)
+        line.earlier = None
+        return conversation.noted(line.author)
+
+    def _scores(self, conversation: Conversation, author: Account) -> tuple[Exchange, dict[Kind, float]]:
         exchange = conversation.exchange(author)
         for line in (*exchange.mine, *exchange.theirs, exchange.latest):
             self._read_line(line)
         totals = self.model.totals(exchange, conversation.lines[-1].at)
-        addressee = conversation.addressee(author, self._coercion)
+        return exchange, {kind: self.model.scales[kind](total) for kind, total in totals.items()}
+
+    def _reached(
+        self,
+        exchange: Exchange,
+        scores: Mapping[Kind, float],
+        sensitivity: Sensitivity,
+        shift: Mapping[Kind, float],
+    ) -> dict[Kind, Level]:
+        """Return the levels that the scores by themselves reach."""
+        group = self.model.group(exchange)
+        return {
+            kind: self.model.thresholds[kind][sensitivity][group].moved(shift.get(kind, 0.0)).level(score)
+            for kind, score in scores.items()
+        }
+
+    def _assessed(
+        self,
+        conversation: Conversation,
+        message: Message,
+        exchange: Exchange,
+        scores: Mapping[Kind, float],
+        reached: Mapping[Kind, Level],
+    ) -> tuple[Assessment, Assessment]:
+        author = message.author
         evidence = _evidence(exchange.mine, message.channel)
-        return (
-            self._read(Kind.THREAT, message, exchange, totals, evidence, sensitivity, shift, author, addressee),
-            self._read(Kind.DISCLOSURE, message, exchange, totals, evidence, sensitivity, shift, None, author),
-        )
+
+        def read(kind: Kind, sender: Account | None, target: Account | None) -> Assessment:
+            highest = Level.ADVISE if target else Level.ALERT
+            return Assessment(
+                message_id=message.id,
+                space=message.space,
+                channel=message.channel,
+                at=message.sent_at,
+                kind=kind,
+                level=min(reached[kind], _supported(kind, evidence), highest),
+                score=scores[kind],
+                sender=sender,
+                target=target,
+                evidence=evidence,
+                crisis=target is not None and _despairs(exchange, target),
+            )
+
+        addressee = conversation.addressee(author, self._coercion)
+        return read(Kind.THREAT, author, addressee), read(Kind.DISCLOSURE, None, author)
 
     def _take_nothing_back(self, conversation: Conversation, line: Line) -> None:
         """Where an edit coerces less than what it replaces, which was seen by those it was meant for, that stands."""
@@ -115,54 +173,34 @@ class Classifier:
         Markers that are `known` already are left as they are.
         """
         lines = {line.message_id: line for line in conversation.lines}
-        evidence = tuple(
-            self._explained(seen, lines[seen.message_id]) if seen.marker not in known else seen
-            for seen in found.evidence
-        )
+        shares: dict[str, tuple[Floats, list[tuple[int, int]]]] = {}
+        evidence = []
+        for seen in found.evidence:
+            if seen.marker not in known:
+                line = lines[seen.message_id]
+                if line.message_id not in shares:
+                    heard = words(line.excerpt)
+                    shares[line.message_id] = self.model.shares(heard, line.before), spans(line.excerpt)
+                seen = _explained(seen, *shares[line.message_id])
+            evidence.append(seen)
         likely = found.target
         if likely is None and found.sender:
             likely = conversation.likeliest_addressee(found.sender, self._coercion)
-        return replace(found, evidence=evidence, likely=likely)
+        return replace(found, evidence=tuple(evidence), likely=likely)
 
-    def _explained(self, seen: Evidence, line: Line) -> Evidence:
-        """Return the evidence with those parts of the excerpt that have half of the greatest share or more."""
-        shares = self.model.shares(words(line.excerpt), line.before, seen.marker)
-        least = max(shares, default=0.0) / 2
-        parts = zip(shares, spans(line.excerpt), strict=True)
-        carried = sorted((share, part) for share, part in parts if share > 0 and share >= least)[-_CARRIED:]
-        return replace(seen, carried=tuple(sorted(part for _, part in carried)))
 
-    def _read(
-        self,
-        kind: Kind,
-        message: Message,
-        exchange: Exchange,
-        totals: Mapping[Kind, float],
-        evidence: tuple[Evidence, ...],
-        sensitivity: Sensitivity,
-        shift: Mapping[Kind, float],
-        sender: Account | None,
-        target: Account | None,
-    ) -> Assessment:
-        score = self.model.scales[kind](totals[kind])
-        thresholds = self.model.thresholds[kind][sensitivity][self.model.group(exchange)]
-        level = min(thresholds.moved(shift.get(kind, 0.0)).level(score), _supported(kind, evidence))
-        if target is None:
-            level = min(level, Level.ALERT)
-        theirs = [line for line in (*exchange.mine, *exchange.theirs) if line.author == target]
-        return Assessment(
-            message_id=message.id,
-            space=message.space,
-            channel=message.channel,
-            at=message.sent_at,
-            kind=kind,
-            level=level,
-            score=score,
-            sender=sender,
-            target=target,
-            evidence=evidence,
-            crisis=any(marker_probability(line, Marker.DISTRESS) >= _DESPAIR for line in theirs),
-        )
+def _explained(seen: Evidence, shares: Floats, places: list[tuple[int, int]]) -> Evidence:
+    """Return the evidence with those parts of the excerpt that have half of the greatest share or more."""
+    ours = shares[:, MARKERS.index(seen.marker)].tolist()
+    least = max(ours, default=0.0) / 2
+    parts = zip(ours, places, strict=True)
+    carried = sorted((share, part) for share, part in parts if share > 0 and share >= least)[-_CARRIED:]
+    return replace(seen, carried=tuple(sorted(part for _, part in carried)))
+
+
+def _despairs(exchange: Exchange, account: Account) -> bool:
+    theirs = [line for line in (*exchange.mine, *exchange.theirs) if line.author == account]
+    return any(marker_probability(line, Marker.DISTRESS) >= _DESPAIR for line in theirs)
 
 
 def _evidence(lines: list[Line], channel: str) -> tuple[Evidence, ...]:

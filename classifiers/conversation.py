@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 LONGEST = 4_000
 """The characters that are read of a message, as many as Discord allows; of a longer one its beginning and its end."""
 MOST_NAMED = 10
 """The accounts that a message may answer or name; those after them are left out."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Account:
+class Account(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """One account on one platform, known by its opaque id; names and avatars are never kept."""
 
     platform: str

@@ -156,4 +156,4 @@ def _with(word: str) -> tuple[re.Pattern[str], ...]:
     return tuple(phrase for part, phrase in _SOUGHT if part.search(word))
 
 
-_phrases_with = Recent(_with, 20_000, 20)
+_phrases_with = Recent(_with, 20_000)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +18,7 @@ RING = 64
 EXCHANGE = 14
 HALF_LIFE = timedelta(days=2)
 EXCERPT = 200
+_HALF_LIFE_SECONDS = HALF_LIFE.total_seconds()
 _SAME_BREATH = timedelta(minutes=2)
 _NAMED, _ALSO_NAMED, _NAMED_BEFORE, _BESIDE, _ANSWERS = 3.0, 1.5, 2.0, 1.0, 0.5
 _LEAD = 1.25
@@ -26,8 +27,7 @@ _LEAD = 1.25
 _UNREAD = np.zeros(0, dtype=np.float32)
 
 
-@dataclass(slots=True, eq=False)
-class Line:
+class Line(msgspec.Struct, eq=False, gc=False):
     """A message in the ring: 200 characters to show, its last word and the one that its first continues.
 
     `earlier` is what stood there before an edit. `features` and `scores` are what the model reads, empty until then.
@@ -41,7 +41,7 @@ class Line:
     last: str
     before: str = "^"
     earlier: Line | None = None
-    features: npt.NDArray[np.float32] = field(default_factory=lambda: _UNREAD, repr=False)
+    features: npt.NDArray[np.float32] = _UNREAD
     scores: Sequence[float] = ()
 
 
@@ -205,7 +205,7 @@ _id_of = attrgetter("message_id")
 def fading(line: Line, now: datetime) -> float:
     """Return how much a line still counts, 1 for now, half of it after two days."""
     age = max((now - line.at).total_seconds(), 0.0)
-    weight: float = 0.5 ** (age / HALF_LIFE.total_seconds())
+    weight: float = 0.5 ** (age / _HALF_LIFE_SECONDS)
     return weight
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping, MutableSequence, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.exchange import Exchange, Line, fading
-from classifiers.terms import pair_terms, terms, weight, word_terms
+from classifiers.recent import Recent
+from classifiers.terms import pair_terms, weight, word_terms
 from classifiers.vocabulary import Vocabulary
 
 MARKERS = tuple(Marker)
@@ -23,10 +24,14 @@ HIDDEN = 64
 FEATURES = HIDDEN + ENGLISH + 1
 PARTS = 5
 LOUDEST = 8.0
+MOST_WORDS = 16_000
 GROUPS = ("english", "other")
 _COLUMN = {marker: column for column, marker in enumerate(MARKERS)}
 
 Floats = npt.NDArray[np.float32]
+
+
+_NOTHING: Floats = np.zeros((1, FEATURES), dtype=np.float32)
 
 
 class Thresholds(NamedTuple):
@@ -104,13 +109,29 @@ class Model:
     verdicts: Layer
     scales: Mapping[Kind, Scale]
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
+    words: Recent[Floats] = field(init=False, repr=False, compare=False)
+    """What each word adds to each feature of a line, of pairs that it is part of aside."""
+
+    def __post_init__(self) -> None:
+        """Remember the sums of the words that are read most."""
+        words = Recent(lambda word: self._sum(word_terms(word)), MOST_WORDS)
+        object.__setattr__(self, "words", words)
 
     def read_line(self, words: list[str], before: str) -> Reading:
         """Return what a line of words says by itself; `before` is the word that it continues."""
-        sums = self._sum(terms(words, before)) * np.float32(weight(len(words))) + self.biases
-        likely = 1 / (1 + np.exp(-np.clip(sums[HIDDEN:], -60, 60)))
-        scores = array("d", [*likely[:ENGLISH].tolist(), float(sums[-1])])
-        return Reading(np.concatenate([np.clip(sums[:HIDDEN], 0, LOUDEST), likely]), scores)
+        sums = self._sum(pair_terms(words, before))
+        for word in words:
+            sums += self.words[word]
+        sums *= np.float32(weight(len(words)))
+        sums += self.biases
+        english = float(sums[-1])
+        useful, judged = sums[:HIDDEN], sums[HIDDEN:]
+        np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
+        np.minimum(np.maximum(judged, -60, out=judged), 60, out=judged)
+        np.exp(np.negative(judged, out=judged), out=judged)
+        judged += 1
+        np.reciprocal(judged, out=judged)
+        return Reading(sums, array("d", [*judged[:ENGLISH].tolist(), english]))
 
     def totals(self, exchange: Exchange, now: datetime) -> dict[Kind, float]:
         """Return for each kind what an exchange adds up to, above 0 for likely; older lines fade."""
@@ -122,13 +143,17 @@ class Model:
         lines = exchange.mine + exchange.theirs
         return GROUPS[sum(line.scores[ENGLISH] for line in lines if line.last) < 0]
 
-    def shares(self, words: list[str], before: str, marker: Marker) -> list[float]:
-        """Return what each word of a line adds to the sum of a marker; pairs count half for each of their words."""
-        column = HIDDEN + _COLUMN[marker]
-        pairs = [self._sum([pair])[column] / 2 for pair in pair_terms(words, before)]
-        alone = [self._sum(word_terms(word))[column] for word in words]
-        whole = weight(len(words))
-        return [float(own + left + right) * whole for own, left, right in zip(alone, pairs, pairs[1:], strict=False)]
+    def shares(self, words: list[str], before: str) -> Floats:
+        """Return what each word of a line (row) adds to the sum of each marker (column).
+
+        Pairs count half for each of their words.
+        """
+        if not words:
+            return np.zeros((0, len(MARKERS)), dtype=np.float32)
+        alone = np.stack([self.words[word] for word in words])
+        pairs = np.stack([self._sum([pair]) for pair in pair_terms(words, before)]) * np.float32(0.5)
+        added: Floats = (alone + pairs[:-1] + pairs[1:]) * np.float32(weight(len(words)))
+        return added[:, HIDDEN : HIDDEN + len(MARKERS)]
 
     def _sum(self, found: Sequence[str]) -> Floats:
         rows = self.rows.find(found)
@@ -138,16 +163,16 @@ class Model:
 
 def gathered(exchange: Exchange, now: datetime) -> Floats:
     """Return an exchange as one row: sums and maxima of the speaker's and the others' lines, then the latest line."""
-    parts = [_faded(exchange.mine, now), _faded(exchange.theirs, now)]
-    sums = [part.sum(axis=0) / 2 for part in parts]
-    return np.concatenate([*sums, *(part.max(axis=0) for part in parts), exchange.latest.features])
+    sides = [_faded(exchange.mine, now), _faded(exchange.theirs, now)]
+    parts = [*(np.add.reduce(side) / 2 for side in sides), *(np.maximum.reduce(side) for side in sides)]
+    return np.concatenate([*parts, exchange.latest.features])
 
 
 def _faded(lines: Sequence[Line], now: datetime) -> Floats:
     if not lines:
-        return np.zeros((1, FEATURES), dtype=np.float32)
-    counts = np.array([fading(line, now) for line in lines], dtype=np.float32)
-    faded: Floats = np.stack([line.features for line in lines]) * counts[:, np.newaxis]
+        return _NOTHING
+    faded: Floats = np.array([line.features for line in lines])
+    faded *= np.array([[fading(line, now)] for line in lines], dtype=np.float32)
     return faded
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.assessment import Marker
-from classifiers.model import HIDDEN, MARKERS, Model
+from classifiers.model import HIDDEN, MARKERS, MOST_WORDS, Floats, Model
 from classifiers.recent import Recent
-from classifiers.terms import weight, word_terms
+from classifiers.terms import weight
 
 _LANE = 32
 _UNIT = 1 << 12
@@ -29,7 +29,6 @@ _MARGIN = 0.01
 """More than single precision loses in the exact sums."""
 _LONGEST = 1_000
 """Words of a line beyond which it is left to the exact sums; far from where a lane would run over."""
-_MOST_WORDS, _LONGEST_WORD = 20_000, 20
 
 
 class Screen:
@@ -43,7 +42,7 @@ class Screen:
         self._gaps = np.array(needed)
         self._signs = sum(_HALF << (_LANE * lane) for lane in range(len(needed)))
         self._least = lru_cache(maxsize=_LONGEST)(self._worked_out)
-        self._words = Recent(self._word, _MOST_WORDS, _LONGEST_WORD)
+        self._words = Recent(self._word, MOST_WORDS)
         self._pairs = self._all_pairs()
 
     def may_show(self, words: Sequence[str], before: str) -> bool:
@@ -59,21 +58,23 @@ class Screen:
         return self._signs - self._packed(np.floor(self._gaps / weight(words) * _UNIT))
 
     def _word(self, word: str) -> int:
-        return self._packed(self._added(self._model.rows.find(word_terms(word))).sum(axis=0))
+        return self._packed(_up(self._model.words[word][self._columns]))
 
     def _all_pairs(self) -> dict[tuple[str, str], int]:
         pairs = {row: term.partition(" ") for row, term in enumerate(self._model.rows) if " " in term}
         words: dict[str, str] = {}
+        rows = [*pairs]
+        added = self._model.steps[rows][:, self._columns] * self._model.sizes[rows][:, np.newaxis]
         return {
-            (words.setdefault(first, first), words.setdefault(second, second)): self._packed(added)
-            for (first, _, second), added in zip(pairs.values(), self._added([*pairs]), strict=True)
+            (words.setdefault(first, first), words.setdefault(second, second)): self._packed(lanes)
+            for (first, _, second), lanes in zip(pairs.values(), _up(added), strict=True)
         }
-
-    def _added(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-        """Return what each of some terms adds to each lane, in whole numbers that are no less."""
-        steps = self._model.steps[rows][:, self._columns]
-        return np.ceil(steps * (self._model.sizes[rows].astype(np.float64) * _UNIT)[:, np.newaxis])
 
     def _packed(self, lanes: npt.NDArray[np.float64]) -> int:
         """Return whole numbers, also those below 0, as one number of which each can be added to by itself."""
         return int.from_bytes((lanes + _HALF).astype("<u4").tobytes(), "little") - self._signs
+
+
+def _up(sums: Floats) -> npt.NDArray[np.float64]:
+    """Return sums in whole units, none less than it was."""
+    return np.ceil(sums.astype(np.float64) * _UNIT)

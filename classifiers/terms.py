@@ -13,14 +13,18 @@ def terms(line: list[str], before: str = "^") -> list[str]:
     """Return the terms of a line of words; `before` is the word it continues, so that split lines join."""
     found: list[str] = []
     for word in line:
-        found.extend(word_terms(word))
+        found.extend(_known(word) if len(word) <= _LONGEST_KNOWN else word_terms(word))
     found.extend(pair_terms(line, before))
     return found
 
 
 def word_terms(word: str) -> tuple[str, ...]:
-    """Return the terms that are the word itself or pieces of it."""
-    return _known(word) if len(word) <= _LONGEST_KNOWN else _pieces(word)
+    """Return the word and its pieces of 2 to 5 characters, edges marked; pieces start with a tilde."""
+    edged = f"<{word}>"
+    pieces = [word]
+    for length in range(_SHORTEST, _LONGEST + 1):
+        pieces += [f"~{edged[start : start + length]}" for start in range(len(edged) - length + 1)]
+    return tuple(pieces)
 
 
 def pair_terms(line: list[str], before: str = "^") -> list[str]:
@@ -33,18 +37,7 @@ def weight(words: int) -> float:
     return 1 / (1 + words / _LONG)
 
 
-def _pieces(word: str) -> tuple[str, ...]:
-    """Return the word and its pieces of 2 to 5 characters, edges marked; pieces start with a tilde."""
-    edged = f"<{word}>"
-    pieces = [word]
-    for length in range(_SHORTEST, _LONGEST + 1):
-        if length > len(edged):
-            break
-        pieces.extend(f"~{edged[start : start + length]}" for start in range(len(edged) - length + 1))
-    return tuple(pieces)
-
-
 @lru_cache(maxsize=20_000)
 def _known(word: str) -> tuple[str, ...]:
     """Remember the pieces of ordinary words; long ones would let senders fill the memory."""
-    return _pieces(word)
+    return word_terms(word)

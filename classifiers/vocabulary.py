@@ -31,7 +31,7 @@ class Vocabulary(Mapping[str, int]):
     def find(self, terms: Sequence[str]) -> npt.NDArray[np.int32]:
         """Return the rows of those of the terms that are known."""
         hashes = np.fromiter(map(hash, terms), dtype=np.int64, count=len(terms))
-        places = np.searchsorted(self._hashes[:-1], hashes)
+        places = self._hashes[:-1].searchsorted(hashes)
         rows: npt.NDArray[np.int32] = self._rows[places[self._hashes[places] == hashes]]
         return rows
 

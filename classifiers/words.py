@@ -9,7 +9,7 @@ from classifiers.confusables import REVERSED
 from classifiers.normalise import Piece, settled, tokens
 from classifiers.recent import Recent
 
-_MOST, _LONGEST_KNOWN = 32_000, 24
+_MOST = 32_000
 _LONGEST_TEXT = 1_000
 _SPACED = re.compile("sn*sn*s")
 _PLAIN = re.compile(r"""([("]?)([a-z]{2,})(?:(['’/-])([a-z]{2,}))?([,.?!:;)"]{0,2})""", re.IGNORECASE | re.ASCII)
@@ -47,4 +47,4 @@ def _settled(part: str) -> Piece | None:
     return Piece((*before, word, sign, second, *after) if sign else (*before, word, *after), "w")
 
 
-_read = Recent(_settled, _MOST, _LONGEST_KNOWN)
+_read = Recent(_settled, _MOST)
