@@ -178,6 +178,21 @@ async def test_a_broken_answer_is_asked_for_again_and_stays_out_of_the_log(
         assert len(there.posted()) == there.warned() == 1
 
 
+async def test_an_update_that_nobody_can_read_keeps_none_after_it_from_being_read(haven: Living) -> None:
+    async with haven() as there:
+        told = len(there.telegram.complaints)
+        await there.threaten(lines=THREAT[:2])
+        poll = {"id": "1", "question": "a poll of an older Bot API server, without fields that are new", "options": []}
+        await there.telegram.write(there.group, there.eve, extra={"poll": poll})
+        await there.threaten(lines=THREAT[2:])
+        await there.calm()
+        del there.telegram.complaints[told:]
+        assert quotes(there) == 3
+        assert len(there.posted()) == there.warned() == 1
+        assert there.said("could not be read") == 1
+        assert there.parts.inbox.left_out == {("telegram", "unreadable"): 1}
+
+
 async def test_another_program_with_the_token_is_told_of_once_and_outlived(haven: Living) -> None:
     async with haven() as there, aiohttp.ClientSession() as session:
         address = f"{there.telegram.base_url}{there.telegram.token}/getUpdates"

@@ -70,7 +70,7 @@ class HavenClient:
         self._edited: OrderedDict[tuple[str | None, int, int], datetime] = OrderedDict()
         self._seen: dict[str, float] = {}
         self._connected = asyncio.Event()
-        self._polling = Polling()
+        self._polling = Polling(self._left_out)
         self._application = _application(settings, token, self._polling)
         self._application.add_handler(TypeHandler(Update, self._take))
         self._application.add_error_handler(self._failed)
@@ -156,6 +156,11 @@ class HavenClient:
                 self._broken.set_result(context.error)
             return
         log.error("telegram: an update was not handled (%s)", type(context.error).__name__)
+
+    def _left_out(self) -> None:
+        """Count an update that nobody can read."""
+        self.parts.inbox.left_out[NAME, "unreadable"] += 1
+        log.error("telegram: an update could not be read and was left out: is there a newer Haven?")
 
     async def _look(self) -> None:
         """InvalidToken once the token is revoked; the library would then ask for no more updates and say nothing."""
