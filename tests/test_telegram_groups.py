@@ -36,6 +36,7 @@ from bot.platforms.telegram_bot import setup
 from bot.policy import AdviceBy, Mode
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.classifier import Classifier
+from classifiers.conversation import Account
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -154,7 +155,80 @@ async def test_what_is_shown_is_not_blamed_on_who_shows_it(home: Home, how: str)
     assert telegram.complaints == []
 
 
-@pytest.mark.parametrize("who", ["anonymous", "as a channel", "post", "auto-forward", "via a bot", "bot"])
+@pytest.mark.parametrize("how", ["via a bot", "own forward", "poll", "checklist", "venue", "contact"])
+async def test_no_way_of_writing_hides_a_threat(home: Home, how: str) -> None:
+    telegram, den = home.telegram, Den(home)
+    robot = telegram.user("Robot", "robot_bot", bot=True)
+    hello = await den.write(den.sam, "hi all")
+    for line in THREAT:
+        option = {"text": "ok", "voter_count": 0, "persistent_id": "1"}
+        poll: dict[str, Any] = dict.fromkeys(
+            ("is_closed", "is_anonymous", "allows_multiple_answers", "allows_revoting"), False
+        )
+        poll |= {"id": "1", "question": line, "options": [option, option | {"persistent_id": "2"}]}
+        poll |= {"total_voter_count": 0, "type": "regular", "members_only": False}
+        place = {"location": {"longitude": 1.0, "latitude": 1.0}, "title": line, "address": "here"}
+        extra: dict[str, Any] = {
+            "poll": {"poll": poll},
+            "checklist": {"checklist": {"title": line, "tasks": [{"id": 1, "text": "pay"}]}},
+            "venue": {"venue": place, "location": place["location"]},
+            "contact": {"contact": {"phone_number": "1", "first_name": "Me", "last_name": line}},
+            "via a bot": {"via_bot": robot.payload()},
+        }
+        text = line if how in ("via a bot", "own forward") else ""
+        forward = den.eve if how == "own forward" else None
+        await den.write(den.eve, text, reply_to=hello, forward_of=forward, extra=extra.get(how))
+    await home.settled()
+    assert den.case.about == account(den.eve)
+    assert len(telegram.privates(den.sam)) == 1
+    assert telegram.complaints == []
+
+
+async def test_who_writes_as_a_channel_of_theirs_is_read_and_never_written_to(home: Home) -> None:
+    telegram, den = home.telegram, Den(home)
+    news = telegram.channel("Eve's <news>", bot=True)
+    await den.write(den.sam, "hi all")
+    for line in THREAT:
+        await den.write(None, f"{den.sam.name} {line}", mentions=[den.sam], as_chat=news)
+    await home.settled()
+    assert den.case.about == Account("telegram", str(news.id))
+    assert f"Sender: Eve's <news> ({news.id})" in den.alert.text
+    assert len(telegram.privates(den.sam)) == 1
+    for button in ("Restrict for 24 hours", "Ban"):
+        assert refused((await den.press(den.owner, button)).text, "they wrote as a channel".capitalize())
+    other = Den(home)
+    await other.write(None, "hi all", as_chat=news)
+    for line in THREAT:
+        await other.write(other.eve, line)
+    await home.settled()
+    assert "Aimed at: Eve's <news>: cannot be written to" in other.alert.text
+    assert telegram.sent(news) == [], "others read there"
+    assert telegram.complaints == []
+
+
+@pytest.mark.parametrize("why", ["never wrote", "has it anew", "is a bot"])
+async def test_who_has_an_unknown_name_is_none_of_the_others(home: Home, why: str) -> None:
+    telegram, den = home.telegram, Den(home)
+    name, robot = "bobby_bob", telegram.user("Robot", f"robot_of_{den.space[1:]}", bot=True)
+    await den.write(den.sam, "hi all", reply_to=None)
+    if why == "has it anew":
+        name, den.sam.username = str(den.sam.username), "sam_anew"
+        await den.write(den.sam, "like my new name?")
+    elif why == "is a bot":
+        name = str(robot.username)
+        den.group.join(robot)
+        telegram.world.bots_hear_bots = True
+        await den.write(den.sam, "ok bot", reply_to=await den.write(robot, "beep"))
+        telegram.world.bots_hear_bots = False
+    for line in THREAT:
+        await den.write(den.eve, f"@{name} {line}")
+    await home.settled()
+    assert telegram.privates(den.sam) == []
+    assert "Aimed at: account unknown: cannot be written to" in den.alert.text
+    assert telegram.complaints == []
+
+
+@pytest.mark.parametrize("who", ["anonymous", "post", "auto-forward", "bot"])
 async def test_who_is_no_member_is_not_read(home: Home, who: str) -> None:
     telegram, den = home.telegram, Den(home)
     news = telegram.channel("News", linked=den.group if who == "auto-forward" else None)
@@ -163,13 +237,11 @@ async def test_who_is_no_member_is_not_read(home: Home, who: str) -> None:
     telegram.world.bots_hear_bots = True
     hello = await den.write(den.sam, "hi all")
     for line in THREAT:
-        text, via = f"{den.sam.name} {line}", {"via_bot": robot.payload()}
+        text = f"{den.sam.name} {line}"
         if who in ("post", "auto-forward"):
             await telegram.write(news, None, line)
-        elif who == "via a bot":
-            await den.write(den.eve, text, mentions=[den.sam], extra=via)
         else:
-            as_chat = {"anonymous": den.group, "as a channel": news}.get(who)
+            as_chat = den.group if who == "anonymous" else None
             author = robot if who == "bot" else den.mo
             await den.write(author, text, mentions=[den.sam], reply_to=hello, as_chat=as_chat)
     await home.settled()

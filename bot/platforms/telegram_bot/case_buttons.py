@@ -185,6 +185,8 @@ async def _may_act(client: HavenClient, query: CallbackQuery, case: Case) -> tup
     offender = alert.sender or alert.accused
     if offender is None:
         raise RefusedError("nobody is known to have sent this")
+    if not offender.id.isdecimal():
+        raise RefusedError("they wrote as a channel, which Haven cannot act against: ban it where they wrote")
     member = await rights.member_of(client.bot, case.space, offender)
     if rights.is_admin(member):
         raise RefusedError("they are an admin of the group: only its owner can act against them")

@@ -98,6 +98,8 @@ class TelegramPlatform:
             return Delivery(Outcome.RETRY, detail="the chat became a supergroup")
 
     async def _advise(self, client: HavenClient, effect: AdviseTarget) -> Delivery:
+        if not effect.target.id.isdecimal():  # a channel, where others read, or somebody unknown
+            return Delivery(Outcome.UNREACHABLE, detail="is no known person's account")
         page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis, private=effect.private)
         try:
             await client.bot.send_message(
