@@ -521,6 +521,7 @@ NAMES = (
     "\u200b\u2800",
     "&lt;&amp;&#64; %s{}\\",
     "</tg-spoiler></b> x\nCase: none",
+    "+447700900123 +44 (7700) 900-123",
 )
 
 
@@ -550,7 +551,7 @@ async def test_hostile_words_are_only_words(haven: Living) -> None:
             "<b>{}</b> </tg-spoiler><a href='tg://user?id=1'>x</a>",
             "@everyone {} &lt;i&gt; https://evil.example/x?y=z",
             "\u202e{} /ban #now $BTC evil.example/pay",
-            "{}\n\ncase 0000000000",
+            "+44 7700 900123 4242424242424242 {}\n\ncase 0000000000",
         )
         for form, line in zip(evil, THREAT, strict=True):
             await there.say(there.eve, "Sam " + form.format(line), mentions=[there.sam])

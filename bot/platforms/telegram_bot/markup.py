@@ -15,13 +15,14 @@ LONGEST = 4096
 _TAG = re.compile(r"<[^>]*>")
 _NAME = 40
 _SUPERGROUPS = 10**12  # supergroups are numbered from minus this down, basic groups above it
-_ALIVE = re.compile(r"[@#$/:.](?!\s)")  # at the end, too: words in bold may follow
+# What begins something alive, and digits, of which telephone and card numbers are; at the end, too: bold may follow.
+_ALIVE = re.compile(r"[@#$/:.](?!\s)|\d(?=\W{0,3}(?:\d|\Z))")
 _UNSEEN = ("C", "Z", "M")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 
 
 def disarmed(text: str) -> str:
-    """Return somebody's words as plain text: no tag, link, line break or control character is alive."""
+    """Return somebody's words as plain text: no tag, link, number, line break or control sign is alive."""
     return escape(_ALIVE.sub("\\g<0>\u200b", visible(text)), quote=False)
 
 
