@@ -462,6 +462,27 @@ async def test_where_everybody_can_read_no_alert_is_posted(haven: Living) -> Non
         assert len(there.posted()) == 1
 
 
+async def test_a_moderators_chat_that_becomes_public_hears_no_more(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten()
+        await there.calm()
+        text, case = there.alert().text, there.cases()[0]
+        there.mods.username = "open_to_all"
+        await there.say(there.sam, "i cant do this any more, i want to die")
+        await until(lambda: there.said("anybody can read the moderators' chat") == 2)
+        assert there.alert().text == text
+        for words in ("/cases", "/doctor", f"/case {case}", f"/evidence {case}"):
+            await there.say(there.owner, words, there.mods)
+        await there.telegram.press(there.owner, there.posted()[0], "Note")
+        await until(lambda: len(there.posted()) == 5)
+        assert {one.text.partition(":")[0] for one in there.posted()[1:]} == {"Anybody can read this chat"}
+        there.mods.username = None
+        there.hasten()
+        await there.calm()
+        assert there.posted()[0].text != text
+        assert len(there.posted()) == 6
+
+
 @pytest.mark.parametrize(
     ("state", "said"),
     [("blocked", "accepts no private messages"), ("deactivated", "cannot be written to")],

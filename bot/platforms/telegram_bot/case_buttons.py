@@ -61,6 +61,7 @@ async def case_in(
     case = await asyncio.to_thread(client.parts.store.case_of, id)
     if case is None or client.parts.policies.of(case.space).alert_channel != str(message.chat.id):
         raise RefusedError("there is no such case here")
+    rights.check_closed(message.chat)
     return await asyncio.to_thread(client.parts.moderation.case, case.space, id, actor)
 
 

@@ -77,7 +77,7 @@ async def _alerts(bot: Bot, policy: Policy) -> Finding:
         chat = await bot.get_chat(int(policy.alert_channel))
     except TelegramError:
         return Finding("Haven is not in the moderators' chat: add it there, or link another with /setup", fine=False)
-    if chat.username:
+    if chat.username or chat.active_usernames:
         return Finding("anybody can read the moderators' chat: make it private, or link another", fine=False)
     myself = await bot.get_chat_member(chat.id, bot.id)
     closed = chat.permissions is not None and not chat.permissions.can_send_messages

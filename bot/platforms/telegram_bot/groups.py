@@ -129,6 +129,7 @@ def _author(message: Message) -> Account:
 async def _groups_of(client: HavenClient, message: Message) -> list[str]:
     """Return the groups, of those whose moderators read in this chat, that the author of a message runs."""
     actor, found = _author(message), []
+    rights.check_closed(message.chat)
     refusal = RefusedError("only admins of the group may do this")
     for space in client.parts.policies.alerting(str(message.chat.id)):
         try:
