@@ -324,6 +324,14 @@ async def test_the_moderators_chat_is_not_read(home: Home) -> None:
     assert telegram.complaints == []
 
 
+async def test_a_protected_group_is_read_also_where_alerts_of_another_come(home: Home) -> None:
+    other, den = Den(home), Den(home)
+    other.choose(alert_channel=den.space)  # as an owner can write into the settings file
+    await den.threatened()
+    assert title(den.alert).startswith("Looks like sextortion")
+    assert home.telegram.complaints == []
+
+
 async def test_before_it_is_set_up_a_group_is_only_observed(home: Home) -> None:
     telegram, den = home.telegram, Den(home, set_up=False)
     await den.threatened()
@@ -607,7 +615,11 @@ async def test_link_makes_the_chat_the_moderators_own(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["person", "expired", "public", "itself", "another protected", "not admin there", "not admin here", "code"]
+    "wrong",
+    [
+        *("person", "expired", "public", "itself", "another protected", "alerts of another", "not admin there"),
+        *("not admin here", "no right there", "code"),
+    ],
 )
 async def test_a_link_that_is_refused_is_told_in_private(
     home: Home, wrong: str, monkeypatch: pytest.MonkeyPatch
@@ -631,6 +643,10 @@ async def test_a_link_that_is_refused_is_told_in_private(
     elif wrong == "another protected":
         chat = other.group
         chat.admin(den.mo)
+    elif wrong == "alerts of another":
+        other.choose(alert_channel=den.space)
+    elif wrong == "no right there":
+        den.mods.admin(den.mo, can_change_info=False)
     elif wrong == "not admin here":
         den.group.demote(den.mo)
     elif wrong == "code":
@@ -643,6 +659,7 @@ async def test_a_link_that_is_refused_is_told_in_private(
     (answer,) = telegram.privates(user)[before:]
     words = {"public": "private group", "itself": "that is protected", "another protected": "that is protected"}
     words |= {"not admin there": "Only admins", "not admin here": "Only admins"}
+    words |= {"alerts of another": "Alerts of another group come", "no right there": "Change group info"}
     assert refused(answer.text, words.get(wrong, "not valid (any more)"))
     if wrong == "person":
         await telegram.write(chat, den.mo, command)
@@ -727,6 +744,17 @@ async def test_doctor_knows_that_privacy_mode_is_switched_off_for_new_groups_onl
     assert found.startswith("✅")
     telegram.privacy = True
     assert telegram.complaints == []
+
+
+async def test_nothing_tells_an_admin_of_a_case_about_them(home: Home) -> None:
+    den = Den(home)
+    den.group.admin(den.eve)
+    den.eve.started = True
+    await den.threatened()
+    answers = {user: await home.ask(user, f"/start doctor_{den.space}") for user in (den.mo, den.eve)}
+    assert "open cases: 1" in answers[den.mo].text
+    assert "open cases: 0" in answers[den.eve].text
+    assert home.telegram.complaints == []
 
 
 async def test_a_hostile_title_is_only_shown(home: Home) -> None:

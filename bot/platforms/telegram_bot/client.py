@@ -229,7 +229,8 @@ class HavenClient:
             await self.move(space, str(message.migrate_to_chat_id))
             return
         command = command_of(message, message.entities, self.me.username or "")
-        if self.parts.policies.alerted_in(space):  # moderators may quote what they please: it is not read
+        policies = self.parts.policies
+        if policies.alerted_in(space) and not policies.of(space).alert_channel:  # moderators may quote what they please
             if not edited and (command or groups.is_note(message)):
                 work = groups.asked(self, message, *command) if command else groups.noted(self, message)
                 self.work(answers.attempt(work, self.locale, message=message))
@@ -239,7 +240,7 @@ class HavenClient:
                 self.work(answers.attempt(groups.asked(self, message, *command), self.locale))
             return
         translated = to_message(message, self.usernames)
-        skipped = self.parts.policies.of(space).skipped
+        skipped = policies.of(space).skipped
         if translated is None or not {space, translated.channel}.isdisjoint(skipped):
             return
         await self.parts.inbox.put(translated)

@@ -112,7 +112,7 @@ async def _moderate(client: HavenClient, message: Message, command: str, rest: s
             await _advise(client, message, id, Account(NAME, whom))
         case "doctor", _:
             for space in await _groups_of(client, message):
-                await answers.say(message, await doctor.told(client, space))
+                await answers.say(message, await doctor.told(client, space, _author(message)))
         case (("help" | "start" | "setup" | "case" | "evidence" | "advise"), _):
             await answers.say(message, escape("/cases [recent], /case ID, /evidence ID, /advise ID ACCOUNT, /doctor"))
         case _:

@@ -15,15 +15,16 @@ LONGEST = 4096
 _TAG = re.compile(r"<[^>]*>")
 _NAME = 40
 _SUPERGROUPS = 10**12  # supergroups are numbered from minus this down, basic groups above it
-# What begins something alive, and digits, of which telephone and card numbers are; at the end, too: bold may follow.
-_ALIVE = re.compile(r"[@#$/:.](?!\s)|\d(?=\W{0,3}(?:\d|\Z))")
+# What begins something alive (at the end, too: words in bold may follow), and digits of telephone and card numbers.
+_ALIVE = re.compile(r"[@#$/:.](?!\s)|\d(?=\W{0,3}\d)")
+_BREAK = "\u200b"
 _UNSEEN = ("C", "Z", "M")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 
 
 def disarmed(text: str) -> str:
     """Return somebody's words as plain text: no tag, link, number, line break or control sign is alive."""
-    return escape(_ALIVE.sub("\\g<0>\u200b", visible(text)), quote=False)
+    return escape(_ALIVE.sub(f"\\g<0>{_BREAK}", visible(text)), quote=False)
 
 
 def jump(space: str, channel: str, message: str) -> str | None:
@@ -81,4 +82,4 @@ class Markup:
         for start, stop in carried:
             parts += [disarmed(excerpt[end:start]), f"<b>{disarmed(excerpt[start:stop])}</b>"]
             end = stop
-        return f"<tg-spoiler>{''.join([*parts, disarmed(excerpt[end:])])}</tg-spoiler>"
+        return f"<tg-spoiler>{_BREAK.join([*parts, disarmed(excerpt[end:])])}</tg-spoiler>"
