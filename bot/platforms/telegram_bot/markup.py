@@ -15,8 +15,8 @@ LONGEST = 4096
 _TAG = re.compile(r"<[^>]*>")
 _NAME = 40
 _SUPERGROUPS = 10**12  # supergroups are numbered from minus this down, basic groups above it
-# What begins something alive (at the end, too: words in bold may follow), and digits of telephone and card numbers.
-_ALIVE = re.compile(r"[@#$/:.](?!\s)|\d(?=\W{0,3}\d)")
+_ALIVE = re.compile(r"[@#$/:.](?!\s)")  # at the end, too: words in bold may follow
+_NUMBER = re.compile(r"\d(?:\W{0,3}\d){6,}")  # to call, or of a card
 _BREAK = "\u200b"
 _UNSEEN = ("C", "Z", "M")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
@@ -24,7 +24,8 @@ _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 
 def disarmed(text: str) -> str:
     """Return somebody's words as plain text: no tag, link, number, line break or control sign is alive."""
-    return escape(_ALIVE.sub(f"\\g<0>{_BREAK}", visible(text)), quote=False)
+    text = _NUMBER.sub(lambda found: _BREAK.join(found[0]), visible(text))
+    return escape(_ALIVE.sub(f"\\g<0>{_BREAK}", text), quote=False)
 
 
 def jump(space: str, channel: str, message: str) -> str | None:
