@@ -30,7 +30,9 @@ class Ledger:
 
     def join(self, case: str, marks: Iterable[bytes], at: float) -> str | None:
         """Keep what marks a case and return its campaign: that of cases that share a mark; None when nothing is new."""
-        keyed = {self._database.seal.blind(mark) for mark in marks}
+        rows = self._query("SELECT blinding FROM former_keys WHERE blinding IS NOT NULL ORDER BY until")
+        former = [self._database.seal.open(key) for (key,) in rows]
+        keyed = {self._database.seal.blind(mark, former) for mark in marks}
         new = sorted(keyed - {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)})
         if not new:
             return None

@@ -79,7 +79,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
         fill(store)
         fill_records(store)
         with store.transaction():
-            store.db.table("former_keys").insert({"until": 1.0, "signing": store.seal.close(b"a former key")})
+            store.db.table("former_keys").insert(
+                {"until": 1.0, "signing": store.seal.close(b"a former key"), "blinding": store.seal.close(b"another")}
+            )
             ((case,),) = store.query("SELECT id FROM cases ORDER BY id LIMIT 1")
             store.db.table("campaigns").insert({"case_id": case, "campaign": "c0ffee", "at": 1.0, "leader": case})
             store.db.table("marks").insert({"mark": store.seal.blind(b"a line"), "case_id": case})

@@ -18,6 +18,7 @@ from bot.effects import AlertModerators, Delivery, Effect, Elsewhere, Outcome, R
 from bot.ledger import Ledger
 from bot.linker import Linker
 from bot.policy import Mode, Policy, Recipient, private_space
+from bot.rotation import rotate
 from bot.rulings import report
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
@@ -228,6 +229,20 @@ def test_the_file_shows_neither_words_nor_handles_nor_a_hash_that_can_be_guessed
         elsewhere = World(other)
         elsewhere.case("home", SCRIPT, written=[WALLET])
         assert not marks & {mark for (mark,) in other.query("SELECT mark FROM marks")}
+
+
+@pytest.mark.parametrize("wrote", [SCRIPT, WALLET])
+def test_cases_of_before_a_new_key_are_still_linked(world: World, wrote: str) -> None:
+    def marks() -> set[bytes]:
+        return {mark for (mark,) in world.store.query("SELECT mark FROM marks")}
+
+    world.case("home", wrote)
+    before = marks()
+    for changes in (1, 2):
+        rotate(world.store, one_time_seal(), NOW + changes)
+        assert not before & marks(), "who has an old key can compare nothing with them"
+        assert world.case("home", wrote).elsewhere == Elsewhere(changes, 0)
+        before |= marks()
 
 
 def test_a_file_is_opened_again_and_still_links(world: World, file: Path, seal: Seal) -> None:
