@@ -841,6 +841,19 @@ async def test_a_threat_in_a_flood_is_found(haven: Living) -> None:
         assert len(there.posted()) == there.warned() == len(there.cases()) == 1
 
 
+async def test_a_flood_of_requests_holds_up_no_alert_and_no_warning(haven: Living) -> None:
+    async with haven() as there:
+        mob = [there.member(f"Mob {number}") for number in range(3)]
+        for _ in range(80):
+            for one in mob:
+                await there.telegram.write(one.private, one, "/help")
+        await there.telegram.polled()
+        await there.threaten()
+        await until(lambda: there.warned() and there.posted())
+        assert sum(len(there.telegram.privates(one)) for one in mob) < 150, "they wait, and others do not"
+        await until(lambda: sum(len(there.telegram.privates(one)) for one in mob) == 240)
+
+
 async def test_what_was_fetched_is_decided_on_before_the_end(haven: Living, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "CAPACITY", 5)
     async with haven() as there:

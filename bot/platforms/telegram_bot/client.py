@@ -8,11 +8,12 @@ import os
 import re
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Coroutine
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from telegram import Bot, ChatMemberUpdated, LinkPreviewOptions, Message, Update, User
 from telegram.constants import ChatMemberStatus, ChatType, UpdateType
@@ -48,6 +49,7 @@ _KNOWN = 10_000
 _QUESTIONS = ("getMe", "getChat", "getChatMember", "getBusinessConnection", "answerCallbackQuery")
 _LOOK_EVERY, _END_SECONDS = 60.0, 60.0
 _AHEAD = 100  # updates that are fetched and not looked at
+_MOST_ASKED = 1_000  # requests of one person that wait
 _SHORT = 5.0  # seconds
 _SEEN_EVERY = 600.0
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
@@ -66,6 +68,8 @@ class HavenClient:
         self.forwards = people.Forwards(self)
         self._known: OrderedDict[object, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._asked: Counter[int] = Counter()
         self._disputed = False
         self._edited: OrderedDict[tuple[str | None, int, int], datetime] = OrderedDict()
         self._seen: dict[str, float] = {}
@@ -96,11 +100,28 @@ class HavenClient:
         """Return the address that opens the private chat with Haven and says what for."""
         return f"https://t.me/{self.me.username}?start={payload}"
 
-    def work(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Let something be answered beside the reading of messages."""
-        task = asyncio.create_task(coroutine)
+    def work(self, answer: Callable[[], Coroutine[Any, Any, None]], person: int) -> None:
+        """Let somebody be answered beside the reading of messages.
+
+        To one person one thing is said after the other, so that nobody who floods Haven with requests holds up warnings
+        and alerts, which Telegram counts with all that is written; of more than a thousand the rest is not answered.
+        """
+        if self._asked[person] >= _MOST_ASKED:
+            return
+        self._asked[person] += 1
+        task = asyncio.create_task(self._in_turn(answer, person))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _in_turn(self, answer: Callable[[], Coroutine[Any, Any, None]], person: int) -> None:
+        turn = self._turns.setdefault(person, asyncio.Lock())
+        try:
+            async with turn:
+                await answer()
+        finally:
+            self._asked[person] -= 1
+            if not self._asked[person]:
+                del self._asked[person]
 
     async def ready(self) -> None:
         """Return once Telegram knows the token."""
@@ -200,7 +221,8 @@ class HavenClient:
         if not self._is_new(("update", update.update_id)):
             return
         if update.callback_query:
-            self.work(case_buttons.pressed(self, update.callback_query))
+            query = update.callback_query
+            self.work(lambda: case_buttons.pressed(self, query), query.from_user.id)
         elif update.my_chat_member:
             await self._standing(update.my_chat_member)
         elif update.business_connection:
@@ -218,7 +240,7 @@ class HavenClient:
             return
         if message.chat.type == ChatType.PRIVATE:
             if not edited:
-                self.work(answers.attempt(people.private(self, message), self.locale, message=message))
+                self.work(lambda: self._answer(people.private(self, message), message), message.chat.id)
         elif message.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
             await self._read_group(message, edited=edited)
 
@@ -229,15 +251,20 @@ class HavenClient:
             await self.move(space, str(message.migrate_to_chat_id))
             return
         command = command_of(message, message.entities, self.me.username or "")
+        person = message.from_user.id if message.from_user else message.chat.id
         policies = self.parts.policies
         if policies.alerted_in(space) and not policies.of(space).alert_channel:  # moderators may quote what they please
             if not edited and (command or groups.is_note(message)):
-                work = groups.asked(self, message, *command) if command else groups.noted(self, message)
-                self.work(answers.attempt(work, self.locale, message=message))
+                self.work(
+                    lambda: self._answer(
+                        groups.asked(self, message, *command) if command else groups.noted(self, message), message
+                    ),
+                    person,
+                )
             return
         if command and groups.is_for_haven(*command):
             if not edited:  # where everybody reads, a fault is told to nobody
-                self.work(answers.attempt(groups.asked(self, message, *command), self.locale))
+                self.work(lambda: self._answer(groups.asked(self, message, *command)), person)
             return
         translated = to_message(message, self.usernames)
         skipped = policies.of(space).skipped
@@ -245,6 +272,9 @@ class HavenClient:
             return
         await self.parts.inbox.put(translated)
         await self.note_seen(space)
+
+    async def _answer(self, work: Coroutine[Any, Any, None], message: Message | None = None) -> None:
+        await answers.attempt(work, self.locale, message=message)
 
     async def move(self, space: str, to: str) -> None:
         """Follow a group that became a supergroup, with its cases and settings, or as a moderators' chat."""
