@@ -70,6 +70,7 @@ def composed(
             records=records,
             policies=policies,
             guard=guard,
+            linker=linker,
             inbox=Inbox(guard, outbox),
             outbox=outbox,
             people=People(classifier, store, guard, linker, policies, clock),

@@ -195,11 +195,18 @@ def test_a_report_is_linked_by_payment_details_but_not_by_telephone_numbers(worl
 
 
 def test_a_case_that_is_ruled_out_counts_no_more_until_that_is_changed(world: World) -> None:
+    def rule(ruling: Ruling) -> None:
+        world.store.record(replace(second, ruling=ruling), (), NOW)
+        world.linker.ruled(second, ruling, NOW, counts=True)
+
     first, second = world.case("home", SCRIPT), world.case("away", SCRIPT)
-    world.linker.ruled(second, Ruling.NOT_SEXTORTION, NOW, counts=True)
+    rule(Ruling.NOT_SEXTORTION)
     assert world.known(first) is None
-    world.linker.ruled(second, Ruling.CONFIRMED, NOW, counts=True)
+    rule(Ruling.CONFIRMED)
     assert world.known(first) == Elsewhere(1, 1)
+    rule(Ruling.NOT_SEXTORTION)
+    world.store.record(*world.linker.link(replace(second, ruling=None), (), [SCRIPT], NOW), NOW)
+    assert world.known(first) == Elsewhere(1, 1), "something new was seen, which no ruling knew of"
 
 
 def test_it_is_kept_as_long_as_the_case(world: World) -> None:
