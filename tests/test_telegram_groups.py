@@ -614,6 +614,22 @@ async def test_link_makes_the_chat_the_moderators_own(home: Home) -> None:
     assert telegram.complaints == []
 
 
+async def test_alerts_are_taken_elsewhere_by_nobody_unseen(home: Home) -> None:
+    telegram, den = home.telegram, Den(home)
+    await den.threatened()
+    den.group.admin(den.eve)
+    theirs = telegram.group("Theirs", owner=den.eve)
+    await telegram.write(theirs, den.eve, await code_for(home, den, den.eve))
+    await home.settled()
+    assert den.told[-1].text == (
+        f"Alerts of {den.group.title} come in another chat from now on. Account {den.eve.id} linked it."
+    )
+    await telegram.write(theirs, den.eve, f"/case {den.case.id}")
+    await home.settled()
+    assert refused(telegram.sent(theirs)[-1].text, "This case is about you")
+    assert telegram.complaints == []
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -170,8 +170,9 @@ async def _advise(client: HavenClient, message: Message, id: str, whom: Account)
 
 
 async def _case(client: HavenClient, message: Message, id: str) -> None:
-    case = await case_buttons.case_in(client, id, message)
-    await rights.check_admin(client.bot, case.space, _author(message))
+    actor = _author(message)
+    case = await case_buttons.case_in(client, id, message, actor)
+    await rights.check_admin(client.bot, case.space, actor)
     history = await asyncio.to_thread(client.parts.moderation.history, case.space, id)
     shown = view(case)
     await answers.say(message, await alert.text(client.bot, shown), alert.buttons(shown))

@@ -163,8 +163,19 @@ async def link(client: HavenClient, message: Message, code: str) -> None:
         )
     for group in (space, chat):
         await rights.check_admin(client.bot, group, actor, "can_change_info")
+    before = client.parts.policies.of(space).alert_channel
     await _choose(client, space, actor, {"alert_channel": chat})
+    if before and before != chat:
+        await _tell_of_another(client, before, space, actor)
     await answers.say(message, "Done: Haven now protects the group, and alerts come here. /doctor looks at everything.")
+
+
+async def _tell_of_another(client: HavenClient, before: str, space: str, actor: Account) -> None:
+    """Let those who read alerts until now know that they come elsewhere, so that nobody takes them away unseen."""
+    told = f"Alerts of {await title(client, space)} come in another chat from now on. Account {actor.id} linked it."
+    with suppress(TelegramError):  # Haven may have been removed there
+        if not await rights.is_open(client.bot, int(before)):
+            await client.bot.send_message(int(before), told)
 
 
 def is_days(message: Message) -> bool:
