@@ -88,6 +88,15 @@ async def test_a_long_429_is_waited_for_and_holds_up_nothing_else(haven: Living)
         assert len(there.posted()) == 1
 
 
+async def test_no_429_is_waited_for_longer_than_a_day(haven: Living) -> None:
+    async with haven() as there:
+        there.telegram.fail("sendMessage", retry_after=10**12, chat=there.mods)
+        await there.threaten()
+        await until(lambda: there.waiting() == ["AlertModerators"] and there.due() > 600)
+        assert there.due() <= 86_400
+        assert there.warned() == 1
+
+
 @pytest.mark.parametrize(("status", "times"), [(500, 1), (502, 4), (0, 3)])
 async def test_a_failing_telegram_is_asked_until_it_works(haven: Living, status: int, times: int) -> None:
     async with haven() as there:
