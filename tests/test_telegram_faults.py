@@ -27,7 +27,7 @@ from bot.case import Case, Post, view, with_advice, with_target
 from bot.config import Config
 from bot.effects import Advice, AlertModerators
 from bot.parts import Parts
-from bot.platforms.telegram_bot import client
+from bot.platforms.telegram_bot import client, leaving
 from classifiers.assessment import Evidence, Kind, Level, Marker
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account
@@ -427,6 +427,25 @@ async def test_a_group_that_haven_is_removed_from_is_not_read_until_it_is_back(h
         await there.threaten()
         await there.calm()
         assert len(there.posted()) == there.warned() == len(there.cases()) == 1
+
+
+async def test_what_was_chosen_goes_with_the_last_case_of_a_group_that_haven_is_not_in(
+    haven: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LOOK_EVERY", 0.02)
+    monkeypatch.setattr(leaving, "EVERY", 0.02)
+    async with haven() as there:
+        space = str(there.group.id)
+        await there.threaten()
+        await there.calm()
+        there.group.remove_bot()
+        there.telegram.fail("getChatMember", times=3, status=500)
+        asked = there.count("getMe")
+        await until(lambda: there.count("getMe") > asked + 5)
+        assert there.parts.policies.of(space).alert_channel, "to be added again may be a step of setting up"
+        there.parts.store.purge(space, there.parts.clock())
+        await until(lambda: there.parts.records.spaces() == [])
+        assert there.parts.policies.of(space).alert_channel is None
 
 
 async def test_an_alert_that_was_deleted_is_posted_anew_once(haven: Living) -> None:

@@ -22,7 +22,7 @@ from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, Contex
 
 from bot.config import TOKEN_VARIABLES, TelegramSettings
 from bot.parts import Parts
-from bot.platforms.telegram_bot import answers, business, case_buttons, groups, people, setup
+from bot.platforms.telegram_bot import answers, business, case_buttons, groups, leaving, people, setup
 from bot.platforms.telegram_bot.polling import Polling
 from bot.platforms.telegram_bot.reading import NAME, Usernames, command_of, to_message
 from classifiers.errors import InputError
@@ -71,6 +71,7 @@ class HavenClient:
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._asked: Counter[int] = Counter()
         self._disputed = False
+        self._tidied = -leaving.EVERY
         self._edited: OrderedDict[tuple[str | None, int, int], datetime] = OrderedDict()
         self._seen: dict[str, float] = {}
         self._connected = asyncio.Event()
@@ -191,6 +192,9 @@ class HavenClient:
             raise
         except TelegramError:
             return
+        if time.monotonic() - self._tidied >= leaving.EVERY:
+            self._tidied = time.monotonic()
+            await leaving.leave_groups(self)
 
     async def _end(self, updater: Updater) -> None:
         """Hand over what was fetched and answer what was asked, while somebody takes it."""
