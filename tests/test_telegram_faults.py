@@ -826,6 +826,11 @@ async def test_telegram_may_call_haven_instead_of_being_asked(haven: Living) -> 
                 headers = {"X-Telegram-Bot-Api-Secret-Token": wrong} if wrong else {}
                 async with session.post(address, json=body, headers=headers) as answer:
                     assert answer.status == 403
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            assert b"200 OK" not in await reader.read(), "nobody may send as much as they like"
+        writer.close()
         await there.calm()
         assert there.warned(tom) == 0
         assert len(there.posted()) <= 1

@@ -19,6 +19,7 @@ from telegram import Bot, ChatMemberUpdated, LinkPreviewOptions, Message, Update
 from telegram.constants import ChatMemberStatus, ChatType, UpdateType
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, ContextTypes, Defaults, TypeHandler, Updater
+from tornado.httpserver import HTTPServer
 
 from bot.config import TOKEN_VARIABLES, TelegramSettings
 from bot.parts import Parts
@@ -45,6 +46,8 @@ UPDATES = (
 REFUSED = f"telegram: the token was refused: put the bot's token (from @BotFather) into {TOKEN_VARIABLES[NAME]}"
 _TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
 _TELEGRAM = "https://api.telegram.org"
+_WEBHOOK = {"max_buffer_size": 1 << 20, "body_timeout": 30.0, "idle_connection_timeout": 60.0}
+"""What somebody may send who has not shown yet that they are Telegram."""
 _KNOWN = 10_000
 _QUESTIONS = ("getMe", "getChat", "getChatMember", "getBusinessConnection", "answerCallbackQuery")
 _LOOK_EVERY, _END_SECONDS = 60.0, 60.0
@@ -144,6 +147,7 @@ class HavenClient:
         await self._application.start()
         try:
             if self.settings.webhook_url:
+                HTTPServer.configure(None, **_WEBHOOK)
                 await updater.start_webhook(
                     listen=self.settings.webhook_listen,
                     port=self.settings.webhook_port,
