@@ -70,6 +70,7 @@ def composed(
             records=records,
             policies=policies,
             guard=guard,
+            linker=linker,
             inbox=Inbox(guard, outbox),
             outbox=outbox,
             people=People(classifier, store, guard, linker, policies, clock),
@@ -205,4 +206,5 @@ async def _purge(parts: Parts) -> None:
         retention = parts.policies.of("").retention
         await asyncio.to_thread(parts.store.forget_warnings, now() - retention)
         await asyncio.to_thread(parts.records.purge, (now() - timedelta(days=AUDIT_DAYS)).timestamp())
+        await asyncio.to_thread(parts.store.checkpoint)
         await asyncio.sleep(_PURGE_EVERY.total_seconds())

@@ -21,7 +21,7 @@ def backup(database: Database, file: Path) -> None:
         raise InputError(f"{file}: is there already; a backup replaces nothing")
     part = _beside(file, ".part")
     _remove(part)
-    part.touch(mode=0o600)
+    part.touch(mode=0o600, exist_ok=False)
     try:
         with closing(sqlite3.connect(part)) as copy:
             database.db.conn.backup(copy)
@@ -36,8 +36,9 @@ def backup(database: Database, file: Path) -> None:
 def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
     """Put a backup in the place of a database that nobody uses; return whether one was there, which is now `kept`.
 
-    A backup that is damaged, of a newer version or closed with another key is refused, and nothing is changed. What
-    waited to be delivered may have been delivered since, so that no warning that waited is sent.
+    A backup that is damaged, of a newer version, closed with another key or of another build (a trigger acts) is
+    refused, and nothing is changed. What waited to be delivered may have been delivered since, so that no warning that
+    waited is sent.
     """
     fresh = _beside(path, ".restoring")
     _remove(fresh)
@@ -62,15 +63,25 @@ def _check(fresh: Path, file: Path, seal: Seal) -> None:
     """Bring a copy up to date that is a whole database of Haven and opens with the key; InputError names the file."""
     try:
         with closing(sqlite3.connect(fresh)) as copy:
+            if copy.execute("SELECT 1 FROM sqlite_master WHERE type = 'view'").fetchall():
+                raise sqlite3.DatabaseError("it has a view")
             copy.execute("SELECT proof FROM seal")
             if (found := copy.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
                 raise sqlite3.DatabaseError(found[0])
         with closing(Database(fresh, seal)) as database, database.transaction():
+            if foreign := _schema(database) - _schema(Database(None, seal)):
+                raise sqlite3.DatabaseError(f"it has what Haven never made: {min(foreign)[0]}")
             database.db.conn.execute("UPDATE outbox SET begun_at = created_at WHERE settled_at IS NULL")
     except sqlite3.DatabaseError as error:
         raise InputError(f"{file}: not a backup of Haven, or damaged: {error}") from None
     except InputError as error:
         raise InputError(str(error).replace(str(fresh), str(file))) from None
+
+
+def _schema(database: Database) -> set[tuple[str, str]]:
+    """Return name and definition of what is in a database, but for the tables that its libraries make."""
+    rows = database.query("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' OR name NOT LIKE '%sqlite%'")
+    return {(name, " ".join(sql.split())) for name, sql in rows}
 
 
 def _settle(path: Path) -> None:
@@ -86,7 +97,7 @@ def _settle(path: Path) -> None:
 
 
 def _copy(file: Path, to: Path) -> None:
-    with file.open("rb") as source, os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+    with file.open("rb") as source, os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
         copyfileobj(source, copy)
         copy.flush()
         os.fsync(copy.fileno())

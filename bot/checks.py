@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
@@ -14,6 +15,7 @@ from bot.records import Records
 from bot.sealing import KEY_VARIABLE, one_time_seal
 from bot.store import Store
 from classifiers.artefact import load
+from classifiers.errors import InputError
 
 
 def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator[str]:
@@ -35,6 +37,10 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
         open_seal(config, folder, environment, create=False)
         yield "key: in order"
     if not database.exists():
+        try:
+            TemporaryFile(dir=database.parent).close()
+        except OSError as error:
+            raise InputError(f"{database.parent}: the database cannot be made here: {error.strerror}") from None
         yield f"database: {database} is made at the first start, and its key {config.store.key_file}"
         return
     store = open_store(config, folder, environment)

@@ -113,6 +113,7 @@ class Database:
         connection.create_function("placed", 1, self.placed)
         connection.create_function("sealed", 1, lambda text: self.seal.close(text.encode()))
         connection.create_function("opened", 1, lambda sealed: self.seal.open(sealed).decode())
+        connection.execute("PRAGMA trusted_schema = OFF")  # a trigger that somebody added opens nothing
         if alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         return sqlite_utils.Database(connection, execute_plugins=False)

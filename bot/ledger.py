@@ -30,7 +30,9 @@ class Ledger:
 
     def join(self, case: str, marks: Iterable[bytes], at: float) -> str | None:
         """Keep what marks a case and return its campaign: that of cases that share a mark; None when nothing is new."""
-        keyed = {self._database.seal.blind(mark) for mark in marks}
+        rows = self._query("SELECT blinding FROM former_keys WHERE blinding IS NOT NULL ORDER BY until")
+        former = [self._database.seal.open(key) for (key,) in rows]
+        keyed = {self._database.seal.blind(mark, former) for mark in marks}
         new = sorted(keyed - {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)})
         if not new:
             return None
@@ -63,6 +65,15 @@ class Ledger:
         """Return the campaign of a case."""
         rows = self._query("SELECT campaign FROM campaigns WHERE case_id = ?", case)
         return rows[0][0] if rows else None
+
+    def campaigns(self, space: str) -> list[str]:
+        """Return the campaigns that cases of a space belong to."""
+        rows = self._query("SELECT DISTINCT campaign FROM campaigns JOIN cases ON id = case_id WHERE space = ?", space)
+        return [campaign for (campaign,) in rows]
+
+    def is_dismissed(self, case: str) -> bool:
+        """Return whether a case is one that its campaign does not count."""
+        return bool(self._query("SELECT 1 FROM campaigns WHERE case_id = ? AND dismissed", case))
 
     def begun(self, case: str) -> float:
         """Return when a case of a campaign was linked first."""
@@ -105,11 +116,8 @@ class Ledger:
 
     def rule(self, case: str, score: float, ruling: Ruling, at: float, *, counts: bool) -> None:
         """Keep a ruling; it `counts` for the thresholds of the space with the score that the case had."""
-        with self._database.transaction():
-            dismissed = ruling is Ruling.NOT_SEXTORTION
-            self._execute("UPDATE campaigns SET dismissed = ? WHERE case_id = ?", int(dismissed), case)
-            if counts:
-                self._execute("INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)", case, score, ruling, at)
+        if counts:
+            self._execute("INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)", case, score, ruling, at)
 
     def rulings(self, space: str, kind: Kind, most: int) -> list[tuple[float, Ruling]]:
         """Return score and ruling of the cases of one kind that a space ruled on last."""

@@ -44,6 +44,12 @@ class Linker:
         if campaign := self._ledger.campaign(case.id):
             self._tell_others(campaign, case.id, now, self._ledger.spread(campaign))
 
+    def tell_anew(self, space: str, now: float) -> None:
+        """Let alerts say what they may know now that a space has chosen whether it shares."""
+        with self._store.transaction():
+            for campaign in self._ledger.campaigns(space):
+                self._tell_others(campaign, "", now, self._ledger.spread(campaign))
+
     def raid(self, case: Case) -> list[str]:
         """Return the cases of its campaign that the alert of a case stands for, its own among them."""
         campaign = self._ledger.campaign(case.id)
@@ -55,7 +61,8 @@ class Linker:
     ) -> tuple[Case, tuple[Effect, ...]]:
         campaign = self._ledger.join(case.id, marks, case.seen_at.timestamp())
         alerting = any(isinstance(effect, AlertModerators) for effect in effects)
-        if campaign is None and alerting:
+        reopened = case.ruling is None and self._ledger.is_dismissed(case.id)
+        if campaign is None and (alerting or reopened):
             campaign = self._ledger.campaign(case.id)
         if campaign is None:
             return case, effects

@@ -45,6 +45,7 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
         "discord": token("discord", config.discord, folder, environment),
         "telegram": token("telegram", config.telegram, folder, environment),
     }
+    _leave_no_core()
     with logs.to_stderr(config.log), running(config, folder, environment) as store:
         try:
             if any(tokens.values()):
@@ -57,6 +58,14 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
         except Exception as fault:  # a traceback could hold what was being read
             log.critical("ended by a fault of Haven's own", exc_info=fault)
             raise SystemExit(1) from None
+
+
+def _leave_no_core() -> None:
+    """Let a crash leave no file of the memory, which has what people wrote, the token and the key."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def rehearse() -> None:

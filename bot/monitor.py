@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
@@ -19,6 +20,7 @@ from classifiers.errors import InputError
 STUCK_SECONDS = 120.0
 _DATABASE_SECONDS = 5.0
 _TICK, _TICKS = 0.5, 120  # a minute
+_CONNECTIONS = 50
 
 
 @asynccontextmanager
@@ -33,13 +35,24 @@ async def monitored(settings: MetricsSettings, parts: Parts, platforms: Sequence
     try:
         address, port = settings.address
         try:
-            await web.TCPSite(runner, str(address), port).start()
+            listening = await asyncio.get_running_loop().create_server(partial(_answerer, runner), str(address), port)
         except OSError as error:
             raise InputError(f"metrics: cannot listen on {settings.listen}: {error.strerror}") from None
-        yield
+        with closing(listening):
+            yield
     finally:
         ticking.cancel()
         await runner.cleanup()
+
+
+def _answerer(runner: web.AppRunner) -> asyncio.Protocol:
+    """Return what answers a new connection; of more than fifty the oldest end, so that idle ones take no room."""
+    server = runner.server
+    if server is None:
+        raise RuntimeError("the runner was not set up")
+    for oldest in server.connections[:-_CONNECTIONS]:
+        oldest.force_close()
+    return server()
 
 
 class Monitor:

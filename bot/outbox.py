@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 
 WORKERS = 4  # per platform
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
+MOST_ASKED = 86_400.0
 _CUT_OFF = Delivery(Outcome.UNKNOWN, detail="cut off while it was sent")
 MOST_ATTEMPTS = 100  # about a day, at the longest wait; alerts are tried as long as their case is kept
 _ATTEMPT_SECONDS = 75.0  # more than the client of any platform waits by itself
@@ -188,7 +189,7 @@ async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
 def wait_before(attempts: int, retry_after: float | None, chance: float) -> float:
     """Return the seconds until the next attempt: doubling, at most 15 minutes, spread by `chance` (0 to 1).
 
-    A platform's own `retry_after` is a floor.
+    A platform's own `retry_after` is a floor, up to a day.
     """
     doubling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 20))
-    return max(doubling * (0.5 + chance), retry_after or 0.0)
+    return max(doubling * (0.5 + chance), min(retry_after or 0.0, MOST_ASKED))

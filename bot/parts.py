@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.guard import Guard
 from bot.inbox import Inbox
+from bot.linker import Linker
 from bot.moderation import Moderation
 from bot.outbox import Outbox
 from bot.people import People
@@ -28,6 +29,7 @@ class Parts:
     records: Records
     policies: Policies
     guard: Guard
+    linker: Linker
     inbox: Inbox
     outbox: Outbox
     people: People
@@ -43,6 +45,8 @@ class Parts:
         """Keep what moderators chose (see `Policies.choose`); what waited for it is tried again at once."""
         now = self.clock().timestamp()
         self.policies.choose(space, actor, changes, now)
+        if "share_campaigns" in changes:
+            self.linker.tell_anew(space, now)
         self.store.hasten(space, now)
 
     def start_anew(self, space: str, actor: Account) -> None:

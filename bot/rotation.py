@@ -11,9 +11,11 @@ from classifiers.errors import InputError
 def rotate(store: Store, new: Seal, now: float) -> None:
     """Close everything with a new key and hash every account with it; it has to be swept afterwards.
 
-    The key that signed evidence until now stays, sealed, so that what it signed can still be verified.
+    The keys that signed evidence and blinded marks until now stay, sealed, so that what was signed can still be
+    verified, and cases of before still be linked.
     """
     old, change = store.seal, store.db.conn.execute
+    store.db.conn.create_function("reblinded", 1, new.blind)
     store.db.conn.create_function("resealed", 1, lambda sealed: new.close(old.open(sealed)))
     try:
         with store.transaction():
@@ -25,8 +27,9 @@ def rotate(store: Store, new: Seal, now: float) -> None:
             for (id,) in store.query("SELECT id FROM cases"):
                 if case := store.case_of(id):
                     store.record(case, (), now)
-            change("DELETE FROM marks")  # made with the old key: they would meet no new one
-            store.db.table("former_keys").insert({"until": now, "signing": new.close(old.signing_key)})
+            change("UPDATE marks SET mark = reblinded(mark)")
+            former = {"signing": new.close(old.signing_key), "blinding": new.close(old.blinding_key)}
+            store.db.table("former_keys").insert({"until": now, **former})
             store.unswept()
     except BaseException as error:
         store.seal = old

@@ -15,6 +15,7 @@ SEALED = (
     ("audit", "note"),
     ("spaces", "settings"),
     ("former_keys", "signing"),
+    ("former_keys", "blinding"),
 )
 UNSWEPT, SWEPT = "PRAGMA user_version = 1", "PRAGMA user_version = 0"
 
@@ -110,3 +111,9 @@ def m005_campaigns_and_feedback(db: Database) -> None:
             score REAL NOT NULL, ruling TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m006_marks_outlive_a_key(db: Database) -> None:
+    """Add what marks were blinded with before a change of the key."""
+    db.conn.execute("ALTER TABLE former_keys ADD COLUMN blinding BLOB")

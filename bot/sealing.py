@@ -38,7 +38,7 @@ class Seal:
             self._fernet = Fernet(key)
         except ValueError:
             raise InputError(f"{source}: not an encryption key (expected 32 bytes in URL-safe base64)") from None
-        self.signing_key, self._hashing_key, self._blinding_key = (
+        self.signing_key, self._hashing_key, self.blinding_key = (
             HKDF(SHA256(), length=32, salt=None, info=purpose).derive(urlsafe_b64decode(key))
             for purpose in (_SIGNING, _HASHING, _BLINDING)
         )
@@ -63,9 +63,15 @@ class Seal:
         """Return a signature (HMAC-SHA256, hexadecimal) that only a holder of the key can make."""
         return _hmac(self.signing_key, content)
 
-    def blind(self, content: bytes) -> bytes:
-        """Return 16 bytes that are the same for the same content, and tell nothing of it to who has not the key."""
-        return hmac.new(self._blinding_key, content, hashlib.sha256).digest()[:_BLINDED]
+    def blind(self, content: bytes, former: Sequence[bytes] = ()) -> bytes:
+        """Return 16 bytes that are the same for the same content, and tell nothing of it to who has not the key.
+
+        What is kept cannot be blinded anew from its content, so a new key blinds what the old one made of it: `former`
+        are the blinding keys of before, the oldest first, through which new content goes first.
+        """
+        for key in (*former, self.blinding_key):
+            content = hmac.new(key, content, hashlib.sha256).digest()[:_BLINDED]
+        return content
 
     def verify(self, content: bytes, signature: str, former: Sequence[bytes] = ()) -> bool:
         """Say whether the signature was made of this content with this key, or with a `former` signing key."""

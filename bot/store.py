@@ -11,7 +11,7 @@ import msgspec
 
 from bot.case import Case, shown, view
 from bot.database import Database
-from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, Outcome, PageModerators, UpdateAlert
+from bot.effects import AdviseTarget, AlertModerators, Delivery, Effect, Outcome, PageModerators, Ruling, UpdateAlert
 from bot.policy import Recipient, owner_of, private_space
 from bot.redaction import moved, without
 from classifiers.assessment import Kind
@@ -381,6 +381,8 @@ class Store(Database):
             },
             pk="id",
         )
+        dismissed = int(case.ruling is Ruling.NOT_SEXTORTION)
+        self.db.conn.execute("UPDATE campaigns SET dismissed = ? WHERE case_id = ?", (dismissed, case.id))
         self.db.conn.execute("DELETE FROM targets WHERE case_id = ?", (case.id,))
         named = {
             *(target.account for target in case.targets),

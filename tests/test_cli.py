@@ -147,6 +147,15 @@ def test_config_check_says_what_is_in_order_and_writes_nothing(haven: Run, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
 
 
+@pytest.mark.parametrize("folder", ["nowhere", "haven.toml"])
+def test_config_check_says_where_no_database_can_be_made(
+    invoke: Invoke, refused: Refused, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "haven.toml").write_text(f'[store]\ndatabase = "{folder}/haven.db"')
+    refused(invoke("config", "check"), f"{folder}: the database cannot be made here: N")
+    refused(invoke("run"), f"{folder}/haven.db: unable to open database file")
+
+
 def test_config_example_is_the_example_and_is_in_order(invoke: Invoke, tmp_path: Path) -> None:
     printed = invoke("config", "example").stdout
     assert printed == (ROOT / "config.example.toml").read_text(encoding="utf-8")

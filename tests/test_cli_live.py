@@ -136,6 +136,15 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
         assert said not in files
 
 
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="only Linux shows the limits of others")
+def test_a_crash_leaves_no_memory_behind(tmp_path: Path, environment: dict[str, str]) -> None:
+    with Talk("run", tmp_path, environment) as talk:
+        talk.say("ann> hello", "ann> /cases")
+        talk.until(".")
+        limits = Path(f"/proc/{talk.process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
+
+
 @pytest.mark.parametrize(("mode", "alerts", "warnings"), [("observe", 0, 0), ("alert", 1, 0)])
 def test_run_keeps_to_the_mode_of_its_settings(
     haven: Run, tmp_path: Path, frames: Frames, threat: Threat, mode: str, alerts: int, warnings: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from schemas.write import BEN, KAYLA, MO, NOTE, OWNER, PRIVATE, SAM, WORDS, case, fill, fill_records
 
-from bot.app import open_store
+from bot.app import _purge, composed, open_classifier, open_store
 from bot.case import new_id, view
 from bot.config import Config
 from bot.effects import AlertModerators, PageModerators
@@ -79,7 +80,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
         fill(store)
         fill_records(store)
         with store.transaction():
-            store.db.table("former_keys").insert({"until": 1.0, "signing": store.seal.close(b"a former key")})
+            store.db.table("former_keys").insert(
+                {"until": 1.0, "signing": store.seal.close(b"a former key"), "blinding": store.seal.close(b"another")}
+            )
             ((case,),) = store.query("SELECT id FROM cases ORDER BY id LIMIT 1")
             store.db.table("campaigns").insert({"case_id": case, "campaign": "c0ffee", "at": 1.0, "leader": case})
             store.db.table("marks").insert({"mark": store.seal.blind(b"a line"), "case_id": case})
@@ -164,6 +167,22 @@ def test_what_is_forgotten_is_gone_from_file_log_and_index(
     assert len(named & sealed(store)) == chosen
     assert not any(value in held for value in before - sealed(store))
     assert not any(entry.actor == account for space in ("-100", "-200", "") for entry in Records(store).trail(space))
+
+
+async def test_what_is_past_its_time_is_in_none_of_the_bytes(store: Store, tmp_path: Path) -> None:
+    for old in (store.case_of(id) for id in ("c1", "c2", "c3")):
+        assert old
+        store.record(replace(old, seen_at=old.seen_at.replace(year=2020)), (), 12.0)
+    before = {body for (body,) in store.query("SELECT body FROM cases")}
+    assert all(body in bytes_of(tmp_path) for body in before)
+    config = Config()
+    with composed(config, open_store(config, tmp_path, {}), [], open_classifier(config, tmp_path)) as parts:
+        purging = asyncio.create_task(_purge(parts))
+        async with asyncio.timeout(20):
+            while any(body in bytes_of(tmp_path) for body in before):  # noqa: ASYNC110 (a thread's work)
+                await asyncio.sleep(0.02)
+        purging.cancel()
+    assert store.spaces() == []
 
 
 def test_that_somebody_was_forgotten_is_on_the_trail_and_not_who(store: Store) -> None:

@@ -18,6 +18,7 @@ from bot.effects import AlertModerators, Delivery, Effect, Elsewhere, Outcome, R
 from bot.ledger import Ledger
 from bot.linker import Linker
 from bot.policy import Mode, Policy, Recipient, private_space
+from bot.rotation import rotate
 from bot.rulings import report
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
@@ -194,11 +195,18 @@ def test_a_report_is_linked_by_payment_details_but_not_by_telephone_numbers(worl
 
 
 def test_a_case_that_is_ruled_out_counts_no_more_until_that_is_changed(world: World) -> None:
+    def rule(ruling: Ruling) -> None:
+        world.store.record(replace(second, ruling=ruling), (), NOW)
+        world.linker.ruled(second, ruling, NOW, counts=True)
+
     first, second = world.case("home", SCRIPT), world.case("away", SCRIPT)
-    world.linker.ruled(second, Ruling.NOT_SEXTORTION, NOW, counts=True)
+    rule(Ruling.NOT_SEXTORTION)
     assert world.known(first) is None
-    world.linker.ruled(second, Ruling.CONFIRMED, NOW, counts=True)
+    rule(Ruling.CONFIRMED)
     assert world.known(first) == Elsewhere(1, 1)
+    rule(Ruling.NOT_SEXTORTION)
+    world.store.record(*world.linker.link(replace(second, ruling=None), (), [SCRIPT], NOW), NOW)
+    assert world.known(first) == Elsewhere(1, 1), "something new was seen, which no ruling knew of"
 
 
 def test_it_is_kept_as_long_as_the_case(world: World) -> None:
@@ -228,6 +236,20 @@ def test_the_file_shows_neither_words_nor_handles_nor_a_hash_that_can_be_guessed
         elsewhere = World(other)
         elsewhere.case("home", SCRIPT, written=[WALLET])
         assert not marks & {mark for (mark,) in other.query("SELECT mark FROM marks")}
+
+
+@pytest.mark.parametrize("wrote", [SCRIPT, WALLET])
+def test_cases_of_before_a_new_key_are_still_linked(world: World, wrote: str) -> None:
+    def marks() -> set[bytes]:
+        return {mark for (mark,) in world.store.query("SELECT mark FROM marks")}
+
+    world.case("home", wrote)
+    before = marks()
+    for changes in (1, 2):
+        rotate(world.store, one_time_seal(), NOW + changes)
+        assert not before & marks(), "who has an old key can compare nothing with them"
+        assert world.case("home", wrote).elsewhere == Elsewhere(changes, 0)
+        before |= marks()
 
 
 def test_a_file_is_opened_again_and_still_links(world: World, file: Path, seal: Seal) -> None:

@@ -309,6 +309,17 @@ async def test_a_port_that_is_taken_is_told_in_one_line(parts: Parts, wires: Wir
     assert (await asked.health())[0] == 200
 
 
+async def test_connections_that_ask_nothing_take_no_room(asked: Asked, port: int) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
+    for _, writer in idle:
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+    assert (await asked.health())[0] == 200
+    async with asyncio.timeout(10):
+        assert [await reader.read() for reader, _ in idle[:140]] == [b""] * 140
+    for _, writer in idle:
+        writer.close()
+
+
 # The platforms, and the program.
 
 

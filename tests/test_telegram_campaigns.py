@@ -44,6 +44,12 @@ async def test_two_groups_learn_that_they_have_the_same_script(
             assert KNOWN in shown
             assert str(theirs.id) not in shown
             assert "Elsewhere" not in shown
+        here.parts.set_up(str(other.id), account(other.owner), {"share_campaigns": False})
+        here.parts.outbox.wake()
+        await here.calm()
+        assert "The same script" not in words(here.alert(here.mods)) + words(here.alert(mods)), (
+            "nor what was said before"
+        )
 
 
 async def test_a_raid_is_one_alert_whose_cases_can_be_ruled_on_together(

@@ -27,7 +27,7 @@ from bot.case import Case, Post, view, with_advice, with_target
 from bot.config import Config
 from bot.effects import Advice, AlertModerators
 from bot.parts import Parts
-from bot.platforms.telegram_bot import client
+from bot.platforms.telegram_bot import client, leaving
 from classifiers.assessment import Evidence, Kind, Level, Marker
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account
@@ -86,6 +86,15 @@ async def test_a_long_429_is_waited_for_and_holds_up_nothing_else(haven: Living)
         there.hasten()
         await there.calm()
         assert len(there.posted()) == 1
+
+
+async def test_no_429_is_waited_for_longer_than_a_day(haven: Living) -> None:
+    async with haven() as there:
+        there.telegram.fail("sendMessage", retry_after=10**12, chat=there.mods)
+        await there.threaten()
+        await until(lambda: there.waiting() == ["AlertModerators"] and there.due() > 600)
+        assert there.due() <= 86_400
+        assert there.warned() == 1
 
 
 @pytest.mark.parametrize(("status", "times"), [(500, 1), (502, 4), (0, 3)])
@@ -176,6 +185,21 @@ async def test_a_broken_answer_is_asked_for_again_and_stays_out_of_the_log(
         await there.calm()
         assert broken
         assert len(there.posted()) == there.warned() == 1
+
+
+async def test_an_update_that_nobody_can_read_keeps_none_after_it_from_being_read(haven: Living) -> None:
+    async with haven() as there:
+        told = len(there.telegram.complaints)
+        await there.threaten(lines=THREAT[:2])
+        poll = {"id": "1", "question": "a poll of an older Bot API server, without fields that are new", "options": []}
+        await there.telegram.write(there.group, there.eve, extra={"poll": poll})
+        await there.threaten(lines=THREAT[2:])
+        await there.calm()
+        del there.telegram.complaints[told:]
+        assert quotes(there) == 3
+        assert len(there.posted()) == there.warned() == 1
+        assert there.said("could not be read") == 1
+        assert there.parts.inbox.left_out == {("telegram", "unreadable"): 1}
 
 
 async def test_another_program_with_the_token_is_told_of_once_and_outlived(haven: Living) -> None:
@@ -383,7 +407,7 @@ async def test_an_alert_is_edited_again_once_haven_is_back(haven: Living) -> Non
         there.parts.people.disclaim(account(there.sam), there.cases()[0])
         there.parts.outbox.wake()
         await until(lambda: there.waiting() == ["UpdateAlert"] and there.due() > 100)
-        assert there.count("editMessageText") == 2
+        assert there.count("editMessageText") == 1
         there.mods.add_bot()
         await there.calm()
         assert "not about them" in there.shown()
@@ -403,6 +427,25 @@ async def test_a_group_that_haven_is_removed_from_is_not_read_until_it_is_back(h
         await there.threaten()
         await there.calm()
         assert len(there.posted()) == there.warned() == len(there.cases()) == 1
+
+
+async def test_what_was_chosen_goes_with_the_last_case_of_a_group_that_haven_is_not_in(
+    haven: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LOOK_EVERY", 0.02)
+    monkeypatch.setattr(leaving, "EVERY", 0.02)
+    async with haven() as there:
+        space = str(there.group.id)
+        await there.threaten()
+        await there.calm()
+        there.group.remove_bot()
+        there.telegram.fail("getChatMember", times=3, status=500)
+        asked = there.count("getMe")
+        await until(lambda: there.count("getMe") > asked + 5)
+        assert there.parts.policies.of(space).alert_channel, "to be added again may be a step of setting up"
+        there.parts.store.purge(space, there.parts.clock())
+        await until(lambda: there.parts.records.spaces() == [])
+        assert there.parts.policies.of(space).alert_channel is None
 
 
 async def test_an_alert_that_was_deleted_is_posted_anew_once(haven: Living) -> None:
@@ -445,6 +488,27 @@ async def test_where_everybody_can_read_no_alert_is_posted(haven: Living) -> Non
         there.hasten()
         await there.calm()
         assert len(there.posted()) == 1
+
+
+async def test_a_moderators_chat_that_becomes_public_hears_no_more(haven: Living) -> None:
+    async with haven() as there:
+        await there.threaten()
+        await there.calm()
+        text, case = there.alert().text, there.cases()[0]
+        there.mods.username = "open_to_all"
+        await there.say(there.sam, "i cant do this any more, i want to die")
+        await until(lambda: there.said("anybody can read the moderators' chat") == 2)
+        assert there.alert().text == text
+        for words in ("/cases", "/doctor", f"/case {case}", f"/evidence {case}"):
+            await there.say(there.owner, words, there.mods)
+        await there.telegram.press(there.owner, there.posted()[0], "Note")
+        await until(lambda: len(there.posted()) == 5)
+        assert {one.text.partition(":")[0] for one in there.posted()[1:]} == {"Anybody can read this chat"}
+        there.mods.username = None
+        there.hasten()
+        await there.calm()
+        assert there.posted()[0].text != text
+        assert len(there.posted()) == 6
 
 
 @pytest.mark.parametrize(
@@ -506,6 +570,7 @@ NAMES = (
     "\u200b\u2800",
     "&lt;&amp;&#64; %s{}\\",
     "</tg-spoiler></b> x\nCase: none",
+    "+447700900123 +44 (7700) 900-123",
 )
 
 
@@ -535,7 +600,7 @@ async def test_hostile_words_are_only_words(haven: Living) -> None:
             "<b>{}</b> </tg-spoiler><a href='tg://user?id=1'>x</a>",
             "@everyone {} &lt;i&gt; https://evil.example/x?y=z",
             "\u202e{} /ban #now $BTC evil.example/pay",
-            "{}\n\ncase 0000000000",
+            "+44 7700 900123 4242424242424242 {}\n\ncase 0000000000",
         )
         for form, line in zip(evil, THREAT, strict=True):
             await there.say(there.eve, "Sam " + form.format(line), mentions=[there.sam])
@@ -761,6 +826,11 @@ async def test_telegram_may_call_haven_instead_of_being_asked(haven: Living) -> 
                 headers = {"X-Telegram-Bot-Api-Secret-Token": wrong} if wrong else {}
                 async with session.post(address, json=body, headers=headers) as answer:
                     assert answer.status == 403
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            assert b"200 OK" not in await reader.read(), "nobody may send as much as they like"
+        writer.close()
         await there.calm()
         assert there.warned(tom) == 0
         assert len(there.posted()) <= 1
@@ -802,6 +872,19 @@ async def test_a_threat_in_a_flood_is_found(haven: Living) -> None:
                 await there.say(crowd[i % 20], f"who plays at {i % 24} o'clock? i am in")
         await there.calm()
         assert len(there.posted()) == there.warned() == len(there.cases()) == 1
+
+
+async def test_a_flood_of_requests_holds_up_no_alert_and_no_warning(haven: Living) -> None:
+    async with haven() as there:
+        mob = [there.member(f"Mob {number}") for number in range(3)]
+        for _ in range(80):
+            for one in mob:
+                await there.telegram.write(one.private, one, "/help")
+        await there.telegram.polled()
+        await there.threaten()
+        await until(lambda: there.warned() and there.posted())
+        assert sum(len(there.telegram.privates(one)) for one in mob) < 150, "they wait, and others do not"
+        await until(lambda: sum(len(there.telegram.privates(one)) for one in mob) == 240)
 
 
 async def test_what_was_fetched_is_decided_on_before_the_end(haven: Living, monkeypatch: pytest.MonkeyPatch) -> None:

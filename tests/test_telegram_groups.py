@@ -36,6 +36,7 @@ from bot.platforms.telegram_bot import setup
 from bot.policy import AdviceBy, Mode
 from classifiers.assessment import Kind, Sensitivity
 from classifiers.classifier import Classifier
+from classifiers.conversation import Account
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -154,7 +155,80 @@ async def test_what_is_shown_is_not_blamed_on_who_shows_it(home: Home, how: str)
     assert telegram.complaints == []
 
 
-@pytest.mark.parametrize("who", ["anonymous", "as a channel", "post", "auto-forward", "via a bot", "bot"])
+@pytest.mark.parametrize("how", ["via a bot", "own forward", "poll", "checklist", "venue", "contact"])
+async def test_no_way_of_writing_hides_a_threat(home: Home, how: str) -> None:
+    telegram, den = home.telegram, Den(home)
+    robot = telegram.user("Robot", "robot_bot", bot=True)
+    hello = await den.write(den.sam, "hi all")
+    for line in THREAT:
+        option = {"text": "ok", "voter_count": 0, "persistent_id": "1"}
+        poll: dict[str, Any] = dict.fromkeys(
+            ("is_closed", "is_anonymous", "allows_multiple_answers", "allows_revoting"), False
+        )
+        poll |= {"id": "1", "question": line, "options": [option, option | {"persistent_id": "2"}]}
+        poll |= {"total_voter_count": 0, "type": "regular", "members_only": False}
+        place = {"location": {"longitude": 1.0, "latitude": 1.0}, "title": line, "address": "here"}
+        extra: dict[str, Any] = {
+            "poll": {"poll": poll},
+            "checklist": {"checklist": {"title": line, "tasks": [{"id": 1, "text": "pay"}]}},
+            "venue": {"venue": place, "location": place["location"]},
+            "contact": {"contact": {"phone_number": "1", "first_name": "Me", "last_name": line}},
+            "via a bot": {"via_bot": robot.payload()},
+        }
+        text = line if how in ("via a bot", "own forward") else ""
+        forward = den.eve if how == "own forward" else None
+        await den.write(den.eve, text, reply_to=hello, forward_of=forward, extra=extra.get(how))
+    await home.settled()
+    assert den.case.about == account(den.eve)
+    assert len(telegram.privates(den.sam)) == 1
+    assert telegram.complaints == []
+
+
+async def test_who_writes_as_a_channel_of_theirs_is_read_and_never_written_to(home: Home) -> None:
+    telegram, den = home.telegram, Den(home)
+    news = telegram.channel("Eve's <news>", bot=True)
+    await den.write(den.sam, "hi all")
+    for line in THREAT:
+        await den.write(None, f"{den.sam.name} {line}", mentions=[den.sam], as_chat=news)
+    await home.settled()
+    assert den.case.about == Account("telegram", str(news.id))
+    assert f"Sender: Eve's <news> ({news.id})" in den.alert.text
+    assert len(telegram.privates(den.sam)) == 1
+    for button in ("Restrict for 24 hours", "Ban"):
+        assert refused((await den.press(den.owner, button)).text, "they wrote as a channel".capitalize())
+    other = Den(home)
+    await other.write(None, "hi all", as_chat=news)
+    for line in THREAT:
+        await other.write(other.eve, line)
+    await home.settled()
+    assert "Aimed at: Eve's <news>: cannot be written to" in other.alert.text
+    assert telegram.sent(news) == [], "others read there"
+    assert telegram.complaints == []
+
+
+@pytest.mark.parametrize("why", ["never wrote", "has it anew", "is a bot"])
+async def test_who_has_an_unknown_name_is_none_of_the_others(home: Home, why: str) -> None:
+    telegram, den = home.telegram, Den(home)
+    name, robot = "bobby_bob", telegram.user("Robot", f"robot_of_{den.space[1:]}", bot=True)
+    await den.write(den.sam, "hi all", reply_to=None)
+    if why == "has it anew":
+        name, den.sam.username = str(den.sam.username), "sam_anew"
+        await den.write(den.sam, "like my new name?")
+    elif why == "is a bot":
+        name = str(robot.username)
+        den.group.join(robot)
+        telegram.world.bots_hear_bots = True
+        await den.write(den.sam, "ok bot", reply_to=await den.write(robot, "beep"))
+        telegram.world.bots_hear_bots = False
+    for line in THREAT:
+        await den.write(den.eve, f"@{name} {line}")
+    await home.settled()
+    assert telegram.privates(den.sam) == []
+    assert "Aimed at: account unknown: cannot be written to" in den.alert.text
+    assert telegram.complaints == []
+
+
+@pytest.mark.parametrize("who", ["anonymous", "post", "auto-forward", "bot"])
 async def test_who_is_no_member_is_not_read(home: Home, who: str) -> None:
     telegram, den = home.telegram, Den(home)
     news = telegram.channel("News", linked=den.group if who == "auto-forward" else None)
@@ -163,13 +237,11 @@ async def test_who_is_no_member_is_not_read(home: Home, who: str) -> None:
     telegram.world.bots_hear_bots = True
     hello = await den.write(den.sam, "hi all")
     for line in THREAT:
-        text, via = f"{den.sam.name} {line}", {"via_bot": robot.payload()}
+        text = f"{den.sam.name} {line}"
         if who in ("post", "auto-forward"):
             await telegram.write(news, None, line)
-        elif who == "via a bot":
-            await den.write(den.eve, text, mentions=[den.sam], extra=via)
         else:
-            as_chat = {"anonymous": den.group, "as a channel": news}.get(who)
+            as_chat = den.group if who == "anonymous" else None
             author = robot if who == "bot" else den.mo
             await den.write(author, text, mentions=[den.sam], reply_to=hello, as_chat=as_chat)
     await home.settled()
@@ -250,6 +322,14 @@ async def test_the_moderators_chat_is_not_read(home: Home) -> None:
     assert home.parts.records.seen_at(str(den.mods.id)) is None
     assert den.told == []
     assert telegram.complaints == []
+
+
+async def test_a_protected_group_is_read_also_where_alerts_of_another_come(home: Home) -> None:
+    other, den = Den(home), Den(home)
+    other.choose(alert_channel=den.space)  # as an owner can write into the settings file
+    await den.threatened()
+    assert title(den.alert).startswith("Looks like sextortion")
+    assert home.telegram.complaints == []
 
 
 async def test_before_it_is_set_up_a_group_is_only_observed(home: Home) -> None:
@@ -534,8 +614,28 @@ async def test_link_makes_the_chat_the_moderators_own(home: Home) -> None:
     assert telegram.complaints == []
 
 
+async def test_alerts_are_taken_elsewhere_by_nobody_unseen(home: Home) -> None:
+    telegram, den = home.telegram, Den(home)
+    await den.threatened()
+    den.group.admin(den.eve)
+    theirs = telegram.group("Theirs", owner=den.eve)
+    await telegram.write(theirs, den.eve, await code_for(home, den, den.eve))
+    await home.settled()
+    assert den.told[-1].text == (
+        f"Alerts of {den.group.title} come in another chat from now on. Account {den.eve.id} linked it."
+    )
+    await telegram.write(theirs, den.eve, f"/case {den.case.id}")
+    await home.settled()
+    assert refused(telegram.sent(theirs)[-1].text, "This case is about you")
+    assert telegram.complaints == []
+
+
 @pytest.mark.parametrize(
-    "wrong", ["person", "expired", "public", "itself", "another protected", "not admin there", "not admin here", "code"]
+    "wrong",
+    [
+        *("person", "expired", "public", "itself", "another protected", "alerts of another", "not admin there"),
+        *("not admin here", "no right there", "code"),
+    ],
 )
 async def test_a_link_that_is_refused_is_told_in_private(
     home: Home, wrong: str, monkeypatch: pytest.MonkeyPatch
@@ -559,6 +659,10 @@ async def test_a_link_that_is_refused_is_told_in_private(
     elif wrong == "another protected":
         chat = other.group
         chat.admin(den.mo)
+    elif wrong == "alerts of another":
+        other.choose(alert_channel=den.space)
+    elif wrong == "no right there":
+        den.mods.admin(den.mo, can_change_info=False)
     elif wrong == "not admin here":
         den.group.demote(den.mo)
     elif wrong == "code":
@@ -571,6 +675,7 @@ async def test_a_link_that_is_refused_is_told_in_private(
     (answer,) = telegram.privates(user)[before:]
     words = {"public": "private group", "itself": "that is protected", "another protected": "that is protected"}
     words |= {"not admin there": "Only admins", "not admin here": "Only admins"}
+    words |= {"alerts of another": "Alerts of another group come", "no right there": "Change group info"}
     assert refused(answer.text, words.get(wrong, "not valid (any more)"))
     if wrong == "person":
         await telegram.write(chat, den.mo, command)
@@ -655,6 +760,17 @@ async def test_doctor_knows_that_privacy_mode_is_switched_off_for_new_groups_onl
     assert found.startswith("✅")
     telegram.privacy = True
     assert telegram.complaints == []
+
+
+async def test_nothing_tells_an_admin_of_a_case_about_them(home: Home) -> None:
+    den = Den(home)
+    den.group.admin(den.eve)
+    den.eve.started = True
+    await den.threatened()
+    answers = {user: await home.ask(user, f"/start doctor_{den.space}") for user in (den.mo, den.eve)}
+    assert "open cases: 1" in answers[den.mo].text
+    assert "open cases: 0" in answers[den.eve].text
+    assert home.telegram.complaints == []
 
 
 async def test_a_hostile_title_is_only_shown(home: Home) -> None:

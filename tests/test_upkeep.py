@@ -338,6 +338,27 @@ def test_a_backup_is_whole_sealed_and_without_the_key(tmp_path: Path, haven: Run
     refused(haven("backup", "nowhere/haven.db"), "nowhere/haven.db", "No such file or directory")
 
 
+def test_a_backup_is_written_through_no_link_that_somebody_laid(tmp_path: Path, haven: Run) -> None:
+    built(tmp_path, VERSIONS[-1])
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "copy.db.part").symlink_to(tmp_path / "precious")
+    assert haven("backup", "copy.db").returncode == 0
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_no_trigger_that_somebody_added_opens_what_is_sealed(tmp_path: Path) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE leak (words)")
+        connection.execute(
+            "CREATE TRIGGER acts AFTER UPDATE ON seal BEGIN INSERT INTO leak SELECT opened(body) FROM cases; END"
+        )
+    with pytest.raises(InputError, match="unsafe use of opened"):
+        opened(tmp_path).close()
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT * FROM leak").fetchall() == []
+
+
 def test_a_kill_leaves_a_whole_backup_or_none(tmp_path: Path, environment: dict[str, str]) -> None:
     built(tmp_path / "start", VERSIONS[-1])
     there = set()
@@ -365,13 +386,14 @@ def test_a_backup_comes_back_and_what_was_there_stays_beside_it(tmp_path: Path, 
         assert before.case_of("c3") == told()
 
 
-def test_a_backup_is_put_where_nothing_is(tmp_path: Path, haven: Run) -> None:
-    built(tmp_path, VERSIONS[-1]).rename(tmp_path / "backup.db")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_backup_is_put_where_nothing_is(tmp_path: Path, haven: Run, version: str) -> None:
+    built(tmp_path, version).rename(tmp_path / "backup.db")
     result = haven("restore", "backup.db")
     assert (result.returncode, result.stderr) == (0, "")
     assert "there was none" in result.stdout
     with closing(opened(tmp_path)) as store:
-        check_all(store)
+        check_all(store, audited=version != VERSIONS[0])
 
 
 @pytest.mark.parametrize("damage", [b"no database at all, but long enough to be taken for one " * 100, None])
@@ -405,6 +427,14 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven:
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('haven', 'm999_later', '')"
         )
     Store(tmp_path / "others.db", one_time_seal()).close()
+    for name, *changes in (
+        ("acts.db", "CREATE TRIGGER acts AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END"),
+        ("sees.db", "ALTER TABLE seal RENAME TO hidden", "CREATE VIEW seal AS SELECT id, proof FROM hidden"),
+    ):
+        shutil.copy(tmp_path / "good.db", tmp_path / name)
+        with closing(sqlite3.connect(tmp_path / name)) as connection, connection:
+            for change in changes:
+                connection.execute(change)
     for name, *words in (
         ("empty.db", "empty.db: not a backup of Haven"),
         ("cut.db", "cut.db: not a backup of Haven, or damaged"),
@@ -412,6 +442,8 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven:
         ("other.db", "other.db: not a backup of Haven"),
         ("newer.db", "newer.db: written by a newer version of Haven (m999_later)"),
         ("others.db", "others.db: haven.key: this key does not open"),
+        ("acts.db", "acts.db: it has what Haven never made: acts"),
+        ("sees.db", "sees.db: not a backup of Haven, or damaged: it has a view"),
         ("none.db", "none.db: No such file"),
         (".", "Is a directory"),
     ):

@@ -63,10 +63,13 @@ def last_read(seen_at: float | None) -> Finding:
     return Finding(f"a message was last read on {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%d at %H:%M} UTC")
 
 
-def inside(parts: Parts, space: str, platform: str, key: str) -> Iterator[Finding]:
-    """Ask the database and the model something whose answer is known; `key` is new for each time."""
+def inside(parts: Parts, space: str, platform: str, key: str, actor: Account | None = None) -> Iterator[Finding]:
+    """Ask the database and the model something whose answer is known; `key` is new for each time.
+
+    To an `actor` no case counts in which they are held to threaten somebody.
+    """
     try:
-        waiting = len(parts.moderation.cases(space, open_only=True))
+        waiting = len(parts.moderation.cases(space, open_only=True, actor=actor))
         yield Finding(f"the database answers: open cases: {waiting}")
     except InputError:
         yield Finding("the database does not answer: run haven config check on Haven's computer", fine=False)

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-# What Telegram finds in plain text: mentions, tags, commands, addresses with or without a scheme, and mail.
+# What Telegram finds in plain text: mentions, tags, commands, addresses with or without a scheme, mail, and numbers
+# to call or to pay with.
 _FOUND = re.compile(
     r"""
     (?P<mention>@\w)
   | (?P<tag>[\#$]\w)
   | (?P<command>/\w)
+  | (?P<number>\d(?:[ ().-]{0,2}\d){6})
   | (?P<address>\w\.\w|:/|:\w*//)
   | (?P<break>[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])
     """,

@@ -35,6 +35,8 @@ _FOUND = (
     ("email", re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w")),
     ("bot_command", re.compile(r"(?<![\w/@<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/@])")),
     ("mention", re.compile(r"(?<![\w@])@[A-Za-z][A-Za-z0-9_]{3,31}\b")),
+    ("phone_number", re.compile(r"(?<![\w+])\+\d(?:[ ().-]{0,2}\d){6,14}(?!\d)")),
+    ("bank_card", re.compile(r"(?<!\d)\d{4}(?: ?\d{4}){3}(?!\d)")),
     ("hashtag", re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*")),
 )
 
@@ -171,7 +173,7 @@ def found(text: str, entities: list[JSON]) -> list[JSON]:
     """Return the entities with those that Telegram finds by itself: commands, mentions, links and so on."""
     made = list(entities)
     taken = [(one["offset"], one["offset"] + one["length"]) for one in made if one["type"] not in ("bold", "italic")]
-    if not any(mark in text for mark in "/@#.:"):
+    if not any(mark in text for mark in "/@#.:0123456789"):
         return made
     for kind, pattern in _FOUND:
         for one in pattern.finditer(text):

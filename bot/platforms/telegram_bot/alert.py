@@ -48,9 +48,11 @@ def buttons(alert: Alert) -> InlineKeyboardMarkup | None:
 
 
 async def _name(bot: Bot, space: str, id: str) -> str:
-    """Return what somebody is called in a group now, empty where Telegram does not say."""
+    """Return what somebody, or a channel, is called in a group now, empty where Telegram does not say."""
     try:
+        if id.startswith("-"):
+            return (await bot.get_chat(int(id))).title or ""
         member = await bot.get_chat_member(int(space), int(id))
-    except TelegramError:
+    except (TelegramError, ValueError):  # no number: somebody unknown
         return ""
     return member.user.full_name

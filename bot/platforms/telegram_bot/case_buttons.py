@@ -61,6 +61,7 @@ async def case_in(
     case = await asyncio.to_thread(client.parts.store.case_of, id)
     if case is None or client.parts.policies.of(case.space).alert_channel != str(message.chat.id):
         raise RefusedError("there is no such case here")
+    rights.check_closed(message.chat)
     return await asyncio.to_thread(client.parts.moderation.case, case.space, id, actor)
 
 
@@ -185,6 +186,8 @@ async def _may_act(client: HavenClient, query: CallbackQuery, case: Case) -> tup
     offender = alert.sender or alert.accused
     if offender is None:
         raise RefusedError("nobody is known to have sent this")
+    if not offender.id.isdecimal():
+        raise RefusedError("they wrote as a channel, which Haven cannot act against: ban it where they wrote")
     member = await rights.member_of(client.bot, case.space, offender)
     if rights.is_admin(member):
         raise RefusedError("they are an admin of the group: only its owner can act against them")

@@ -8,20 +8,22 @@ import os
 import re
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Coroutine
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from telegram import Bot, ChatMemberUpdated, LinkPreviewOptions, Message, Update, User
 from telegram.constants import ChatMemberStatus, ChatType, UpdateType
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import AIORateLimiter, Application, ApplicationBuilder, ContextTypes, Defaults, TypeHandler, Updater
+from tornado.httpserver import HTTPServer
 
 from bot.config import TOKEN_VARIABLES, TelegramSettings
 from bot.parts import Parts
-from bot.platforms.telegram_bot import answers, business, case_buttons, groups, people, setup
+from bot.platforms.telegram_bot import answers, business, case_buttons, groups, leaving, people, setup
 from bot.platforms.telegram_bot.polling import Polling
 from bot.platforms.telegram_bot.reading import NAME, Usernames, command_of, to_message
 from classifiers.errors import InputError
@@ -44,10 +46,13 @@ UPDATES = (
 REFUSED = f"telegram: the token was refused: put the bot's token (from @BotFather) into {TOKEN_VARIABLES[NAME]}"
 _TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
 _TELEGRAM = "https://api.telegram.org"
+_WEBHOOK = {"max_buffer_size": 1 << 20, "body_timeout": 30.0, "idle_connection_timeout": 60.0}
+"""What somebody may send who has not shown yet that they are Telegram."""
 _KNOWN = 10_000
 _QUESTIONS = ("getMe", "getChat", "getChatMember", "getBusinessConnection", "answerCallbackQuery")
 _LOOK_EVERY, _END_SECONDS = 60.0, 60.0
 _AHEAD = 100  # updates that are fetched and not looked at
+_MOST_ASKED = 1_000  # requests of one person that wait
 _SHORT = 5.0  # seconds
 _SEEN_EVERY = 600.0
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
@@ -66,11 +71,14 @@ class HavenClient:
         self.forwards = people.Forwards(self)
         self._known: OrderedDict[object, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._asked: Counter[int] = Counter()
         self._disputed = False
+        self._tidied = -leaving.EVERY
         self._edited: OrderedDict[tuple[str | None, int, int], datetime] = OrderedDict()
         self._seen: dict[str, float] = {}
         self._connected = asyncio.Event()
-        self._polling = Polling()
+        self._polling = Polling(self._left_out)
         self._application = _application(settings, token, self._polling)
         self._application.add_handler(TypeHandler(Update, self._take))
         self._application.add_error_handler(self._failed)
@@ -96,11 +104,28 @@ class HavenClient:
         """Return the address that opens the private chat with Haven and says what for."""
         return f"https://t.me/{self.me.username}?start={payload}"
 
-    def work(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Let something be answered beside the reading of messages."""
-        task = asyncio.create_task(coroutine)
+    def work(self, answer: Callable[[], Coroutine[Any, Any, None]], person: int) -> None:
+        """Let somebody be answered beside the reading of messages.
+
+        To one person one thing is said after the other, so that nobody who floods Haven with requests holds up warnings
+        and alerts, which Telegram counts with all that is written; of more than a thousand the rest is not answered.
+        """
+        if self._asked[person] >= _MOST_ASKED:
+            return
+        self._asked[person] += 1
+        task = asyncio.create_task(self._in_turn(answer, person))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _in_turn(self, answer: Callable[[], Coroutine[Any, Any, None]], person: int) -> None:
+        turn = self._turns.setdefault(person, asyncio.Lock())
+        try:
+            async with turn:
+                await answer()
+        finally:
+            self._asked[person] -= 1
+            if not self._asked[person]:
+                del self._asked[person]
 
     async def ready(self) -> None:
         """Return once Telegram knows the token."""
@@ -122,6 +147,7 @@ class HavenClient:
         await self._application.start()
         try:
             if self.settings.webhook_url:
+                HTTPServer.configure(None, **_WEBHOOK)
                 await updater.start_webhook(
                     listen=self.settings.webhook_listen,
                     port=self.settings.webhook_port,
@@ -157,6 +183,11 @@ class HavenClient:
             return
         log.error("telegram: an update was not handled (%s)", type(context.error).__name__)
 
+    def _left_out(self) -> None:
+        """Count an update that nobody can read."""
+        self.parts.inbox.left_out[NAME, "unreadable"] += 1
+        log.error("telegram: an update could not be read and was left out: is there a newer Haven?")
+
     async def _look(self) -> None:
         """InvalidToken once the token is revoked; the library would then ask for no more updates and say nothing."""
         try:
@@ -165,6 +196,9 @@ class HavenClient:
             raise
         except TelegramError:
             return
+        if time.monotonic() - self._tidied >= leaving.EVERY:
+            self._tidied = time.monotonic()
+            await leaving.leave_groups(self)
 
     async def _end(self, updater: Updater) -> None:
         """Hand over what was fetched and answer what was asked, while somebody takes it."""
@@ -195,7 +229,8 @@ class HavenClient:
         if not self._is_new(("update", update.update_id)):
             return
         if update.callback_query:
-            self.work(case_buttons.pressed(self, update.callback_query))
+            query = update.callback_query
+            self.work(lambda: case_buttons.pressed(self, query), query.from_user.id)
         elif update.my_chat_member:
             await self._standing(update.my_chat_member)
         elif update.business_connection:
@@ -213,7 +248,7 @@ class HavenClient:
             return
         if message.chat.type == ChatType.PRIVATE:
             if not edited:
-                self.work(answers.attempt(people.private(self, message), self.locale, message=message))
+                self.work(lambda: self._answer(people.private(self, message), message), message.chat.id)
         elif message.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP):
             await self._read_group(message, edited=edited)
 
@@ -224,21 +259,30 @@ class HavenClient:
             await self.move(space, str(message.migrate_to_chat_id))
             return
         command = command_of(message, message.entities, self.me.username or "")
-        if self.parts.policies.alerted_in(space):  # moderators may quote what they please: it is not read
+        person = message.from_user.id if message.from_user else message.chat.id
+        policies = self.parts.policies
+        if policies.alerted_in(space) and not policies.of(space).alert_channel:  # moderators may quote what they please
             if not edited and (command or groups.is_note(message)):
-                work = groups.asked(self, message, *command) if command else groups.noted(self, message)
-                self.work(answers.attempt(work, self.locale, message=message))
+                self.work(
+                    lambda: self._answer(
+                        groups.asked(self, message, *command) if command else groups.noted(self, message), message
+                    ),
+                    person,
+                )
             return
         if command and groups.is_for_haven(*command):
             if not edited:  # where everybody reads, a fault is told to nobody
-                self.work(answers.attempt(groups.asked(self, message, *command), self.locale))
+                self.work(lambda: self._answer(groups.asked(self, message, *command)), person)
             return
         translated = to_message(message, self.usernames)
-        skipped = self.parts.policies.of(space).skipped
+        skipped = policies.of(space).skipped
         if translated is None or not {space, translated.channel}.isdisjoint(skipped):
             return
         await self.parts.inbox.put(translated)
         await self.note_seen(space)
+
+    async def _answer(self, work: Coroutine[Any, Any, None], message: Message | None = None) -> None:
+        await answers.attempt(work, self.locale, message=message)
 
     async def move(self, space: str, to: str) -> None:
         """Follow a group that became a supergroup, with its cases and settings, or as a moderators' chat."""

@@ -29,8 +29,10 @@ from bot.platforms.telegram_bot import alert as alerts
 from bot.platforms.telegram_bot.client import HavenClient, seconds
 from bot.platforms.telegram_bot.pages import html_of, keyboard, warning_rows
 from bot.platforms.telegram_bot.reading import NAME
+from bot.platforms.telegram_bot.rights import is_open
 
 _CHAT_SECONDS = 300.0
+_OPEN = Delivery(Outcome.RETRY, detail="anybody can read the moderators' chat", retry_after=_CHAT_SECONDS)
 _NOT_MODIFIED, _GONE = "message is not modified", ("message to edit not found", "message_id_invalid")
 _UNSTARTED = ("can't initiate conversation", "chat not found")
 _DEACTIVATED = "user is deactivated"
@@ -98,6 +100,8 @@ class TelegramPlatform:
             return Delivery(Outcome.RETRY, detail="the chat became a supergroup")
 
     async def _advise(self, client: HavenClient, effect: AdviseTarget) -> Delivery:
+        if not effect.target.id.isdecimal():  # a channel, where others read, or somebody unknown
+            return Delivery(Outcome.UNREACHABLE, detail="is no known person's account")
         page = advice.warning(effect.locale, kind=effect.kind, crisis=effect.crisis, private=effect.private)
         try:
             await client.bot.send_message(
@@ -123,10 +127,8 @@ class TelegramPlatform:
         if chat is None:
             return Delivery(Outcome.RETRY, detail="no moderators' chat is linked (/setup)")
         try:
-            if (await client.bot.get_chat(int(chat))).username:
-                return Delivery(
-                    Outcome.RETRY, detail="anybody can read the moderators' chat", retry_after=_CHAT_SECONDS
-                )
+            if await is_open(client.bot, int(chat)):
+                return _OPEN
             message = await client.bot.send_message(
                 int(chat),
                 await _with_call(client, alert),
@@ -142,6 +144,8 @@ class TelegramPlatform:
         if chat != client.parts.policies.of(alert.space).alert_channel:
             return Delivery(Outcome.GONE, detail="another moderators' chat is linked")
         try:
+            if await is_open(client.bot, int(chat)):
+                return _OPEN
             await client.bot.edit_message_text(
                 await _with_call(client, alert),
                 int(chat),
@@ -166,6 +170,8 @@ class TelegramPlatform:
         posted_in, _, message = effect.reference.partition("/")
         about = ReplyParameters(int(message), allow_sending_without_reply=True) if posted_in == chat else None
         try:
+            if await is_open(client.bot, int(chat)):
+                return _OPEN
             await client.bot.send_message(
                 int(chat),
                 f"{_call(effect.role) if effect.role else ''} {call(effect.why)} (case {effect.case})".strip(),

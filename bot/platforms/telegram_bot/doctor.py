@@ -16,6 +16,7 @@ from bot.platforms.checkup import ADVICE_BY, MODES, Finding, inside, last_read
 from bot.platforms.telegram_bot.reading import NAME
 from bot.platforms.telegram_bot.rights import holds, is_admin
 from bot.policy import Mode, Policy
+from classifiers.conversation import Account
 
 if TYPE_CHECKING:
     from bot.platforms.telegram_bot.client import HavenClient
@@ -31,12 +32,12 @@ _SWITCHED_OFF = (
 )
 
 
-async def told(client: HavenClient, space: str) -> str:
-    """Return what `/doctor` says of a group, in HTML."""
+async def told(client: HavenClient, space: str, actor: Account) -> str:
+    """Return what `/doctor` says of a group to one of its admins, in HTML."""
     parts = client.parts
     policy, seen_at = parts.policies.of(space), await asyncio.to_thread(parts.records.seen_at, space)
     findings = [finding async for finding in examine(client.bot, space, policy, seen_at=seen_at)]
-    findings += await asyncio.to_thread(lambda: [*inside(parts, space, NAME, uuid4().hex)])
+    findings += await asyncio.to_thread(lambda: [*inside(parts, space, NAME, uuid4().hex, actor)])
     fine = all(finding.fine for finding in findings)
     lines = ["<b>Everything is in order</b>" if fine else "<b>There is something to mend</b>"]
     lines += [f"{'✅' if one.fine else '🔧 To mend:'} {escape(one.text, quote=False)}" for one in findings]
@@ -77,7 +78,7 @@ async def _alerts(bot: Bot, policy: Policy) -> Finding:
         chat = await bot.get_chat(int(policy.alert_channel))
     except TelegramError:
         return Finding("Haven is not in the moderators' chat: add it there, or link another with /setup", fine=False)
-    if chat.username:
+    if chat.username or chat.active_usernames:
         return Finding("anybody can read the moderators' chat: make it private, or link another", fine=False)
     myself = await bot.get_chat_member(chat.id, bot.id)
     closed = chat.permissions is not None and not chat.permissions.can_send_messages

@@ -112,7 +112,7 @@ async def _moderate(client: HavenClient, message: Message, command: str, rest: s
             await _advise(client, message, id, Account(NAME, whom))
         case "doctor", _:
             for space in await _groups_of(client, message):
-                await answers.say(message, await doctor.told(client, space))
+                await answers.say(message, await doctor.told(client, space, _author(message)))
         case (("help" | "start" | "setup" | "case" | "evidence" | "advise"), _):
             await answers.say(message, escape("/cases [recent], /case ID, /evidence ID, /advise ID ACCOUNT, /doctor"))
         case _:
@@ -129,6 +129,7 @@ def _author(message: Message) -> Account:
 async def _groups_of(client: HavenClient, message: Message) -> list[str]:
     """Return the groups, of those whose moderators read in this chat, that the author of a message runs."""
     actor, found = _author(message), []
+    rights.check_closed(message.chat)
     refusal = RefusedError("only admins of the group may do this")
     for space in client.parts.policies.alerting(str(message.chat.id)):
         try:
@@ -169,8 +170,9 @@ async def _advise(client: HavenClient, message: Message, id: str, whom: Account)
 
 
 async def _case(client: HavenClient, message: Message, id: str) -> None:
-    case = await case_buttons.case_in(client, id, message)
-    await rights.check_admin(client.bot, case.space, _author(message))
+    actor = _author(message)
+    case = await case_buttons.case_in(client, id, message, actor)
+    await rights.check_admin(client.bot, case.space, actor)
     history = await asyncio.to_thread(client.parts.moderation.history, case.space, id)
     shown = view(case)
     await answers.say(message, await alert.text(client.bot, shown), alert.buttons(shown))

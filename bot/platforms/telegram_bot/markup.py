@@ -16,13 +16,16 @@ _TAG = re.compile(r"<[^>]*>")
 _NAME = 40
 _SUPERGROUPS = 10**12  # supergroups are numbered from minus this down, basic groups above it
 _ALIVE = re.compile(r"[@#$/:.](?!\s)")  # at the end, too: words in bold may follow
+_NUMBER = re.compile(r"\d(?:\W{0,3}\d){6,}")  # to call, or of a card
+_BREAK = "\u200b"
 _UNSEEN = ("C", "Z", "M")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that show nothing
 
 
 def disarmed(text: str) -> str:
-    """Return somebody's words as plain text: no tag, link, line break or control character is alive."""
-    return escape(_ALIVE.sub("\\g<0>\u200b", visible(text)), quote=False)
+    """Return somebody's words as plain text: no tag, link, number, line break or control sign is alive."""
+    text = _NUMBER.sub(lambda found: _BREAK.join(found[0]), visible(text))
+    return escape(_ALIVE.sub(f"\\g<0>{_BREAK}", text), quote=False)
 
 
 def jump(space: str, channel: str, message: str) -> str | None:
@@ -80,4 +83,4 @@ class Markup:
         for start, stop in carried:
             parts += [disarmed(excerpt[end:start]), f"<b>{disarmed(excerpt[start:stop])}</b>"]
             end = stop
-        return f"<tg-spoiler>{''.join([*parts, disarmed(excerpt[end:])])}</tg-spoiler>"
+        return f"<tg-spoiler>{_BREAK.join([*parts, disarmed(excerpt[end:])])}</tg-spoiler>"

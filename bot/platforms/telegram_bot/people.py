@@ -85,7 +85,7 @@ class Forwards:
 
     async def _later(self, chat: int) -> None:
         await asyncio.sleep(_IN_A_ROW)
-        self._client.work(self._answer(chat))
+        self._client.work(lambda: self._answer(chat), chat)
 
     async def _answer(self, chat: int) -> None:
         shown = self._shown.pop(chat, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from telegram import (
     Message as TelegramMessage,
@@ -20,6 +20,8 @@ from bot.archives.export import recipients
 from classifiers.conversation import Account, Message
 
 NAME = "telegram"
+UNKNOWN = Account(NAME, "unknown")
+"""Whom an @name at the beginning of a message addresses that nobody wrote under: somebody, and none of the others."""
 _REMEMBERED = 50_000
 _QUOTES = (MessageEntityType.BLOCKQUOTE, MessageEntityType.EXPANDABLE_BLOCKQUOTE)
 _MENTIONS = (MessageEntityType.MENTION, MessageEntityType.TEXT_MENTION)
@@ -37,18 +39,24 @@ _MEDIA = (
 
 
 class Usernames:
-    """Whose @name is whose, of the accounts that wrote lately; in memory only."""
+    """Whose @name is whose, of the people who wrote lately; in memory only."""
 
     def __init__(self) -> None:
         self._ids: OrderedDict[str, str] = OrderedDict()
+        self._names: dict[str, str] = {}
 
     def note(self, user: User) -> None:
-        """Remember the present @name of somebody who wrote."""
-        if user.username:
-            self._ids[user.username.lower()] = str(user.id)
-            self._ids.move_to_end(user.username.lower())
+        """Remember the present @name of somebody who wrote; the one before may be another's by now."""
+        id, name = str(user.id), (user.username or "").lower()
+        before = self._names.pop(id, name)
+        if before != name and self._ids.get(before) == id:
+            del self._ids[before]
+        if name and not user.is_bot:
+            self._names.pop(self._ids.get(name, ""), None)
+            self._ids[name], self._names[id] = id, name
+            self._ids.move_to_end(name)
             if len(self._ids) > _REMEMBERED:
-                self._ids.popitem(last=False)
+                self._names.pop(self._ids.popitem(last=False)[1], None)
 
     def account(self, mention: str) -> Account | None:
         """Return the account that an @name belongs to, None for one that has not written."""
@@ -73,27 +81,28 @@ def channel_of(message: TelegramMessage) -> str:
 
 
 def to_message(message: TelegramMessage, usernames: Usernames, space: str | None = None) -> Message | None:
-    """Translate what a member wrote or edited; None for bots, channels, anonymous admins and what has no words.
+    """Translate what a member wrote or edited; None for bots, anonymous admins, channel posts and what has no words.
 
-    Quotes and forwards are kept apart from the author's own words. `space` is the chat, unless given.
+    Quotes and forwards of others are kept apart from the author's own words. Who writes as a channel of theirs is that
+    channel, as Telegram says no more. `space` is the chat, unless given.
     """
     for joined in message.new_chat_members:
         usernames.note(joined)
-    user = message.from_user
-    if user is None or user.is_bot or message.sender_chat or message.via_bot or message.is_automatic_forward:
+    author = _author(message)
+    if author is None:
         return None
-    usernames.note(user)
+    if message.from_user:
+        usernames.note(message.from_user)
     if message.reply_to_message and message.reply_to_message.from_user:
         usernames.note(message.reply_to_message.from_user)
     own, quoted = parted(message)
-    forwarded = message.forward_origin is not None
+    forwarded = message.forward_origin is not None and origin(message) != author
     if forwarded:
         own, quoted = "", "\n".join(filter(None, [own, quoted]))
     elif message.quote:
         quoted = "\n".join(filter(None, [sound(message.quote.text), quoted]))
     if not own and not quoted:
         return None
-    author = account(user)
     return Message(
         id=str(message.message_id),
         space=space or str(message.chat.id),
@@ -105,6 +114,16 @@ def to_message(message: TelegramMessage, usernames: Usernames, space: str | None
         quoted=quoted,
         forwarded=forwarded,
     )
+
+
+def _author(message: TelegramMessage) -> Account | None:
+    """Return who chose the words of a message, with or without the help of a bot; None for who is no member."""
+    hidden, user = message.sender_chat, message.from_user
+    if message.is_automatic_forward or (hidden and hidden.id == message.chat.id):
+        return None
+    if hidden:
+        return Account(NAME, str(hidden.id))
+    return account(user) if user and not user.is_bot else None
 
 
 def parted(message: TelegramMessage) -> tuple[str, str]:
@@ -129,7 +148,20 @@ def parted(message: TelegramMessage) -> tuple[str, str]:
     if message.animation and message.document:
         files.remove(media.FILE)
     written = b"".join(own).decode("utf-16-le", "replace").strip()
+    written = "\n".join(filter(None, [written, *map(sound, _filled_in(message))]))
     return media.append(written, files), b"\n\0".join(quotes).decode("utf-16-le", "replace")
+
+
+def _filled_in(message: TelegramMessage) -> Iterator[str]:
+    """Yield the words of what has a form: a poll, a checklist, a place, somebody's contact."""
+    if message.poll:
+        yield from (message.poll.question, *(option.text for option in message.poll.options))
+    if message.checklist:
+        yield from (message.checklist.title, *(task.text for task in message.checklist.tasks))
+    if message.venue:
+        yield from (message.venue.title, message.venue.address)
+    if message.contact:
+        yield from filter(None, (message.contact.first_name, message.contact.last_name))
 
 
 def _written(message: TelegramMessage) -> tuple[bytes, Sequence[MessageEntity]]:
@@ -156,6 +188,8 @@ def _named(message: TelegramMessage, usernames: Usernames) -> list[Account]:
             named.append(account(entity.user))
         elif entity.type == MessageEntityType.MENTION and (found := usernames.account(words)):
             named.append(found)
+        elif entity.type == MessageEntityType.MENTION and entity.offset == 0:
+            named.append(UNKNOWN)
     answered = message.reply_to_message
     if answered and answered.forum_topic_created:
         return named  # what stands in a topic answers nobody by itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telegram import Bot, ChatMember, ChatMemberAdministrator, ChatMemberOwner, ChatMemberRestricted
+from telegram import Bot, Chat, ChatMember, ChatMemberAdministrator, ChatMemberOwner, ChatMemberRestricted
 from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
@@ -41,6 +41,18 @@ async def member_of(bot: Bot, space: str, account: Account) -> ChatMember:
         raise RefusedError("the group is a supergroup now: type the command there again") from None
     except TelegramError:
         raise RefusedError("Telegram does not answer: try again") from None
+
+
+def check_closed(chat: Chat) -> None:
+    """RefusedError where anybody can read."""
+    if chat.username:
+        raise RefusedError("anybody can read this chat: make it private, or link another with /setup")
+
+
+async def is_open(bot: Bot, chat: int) -> bool:
+    """Return whether anybody can read a chat now."""
+    found = await bot.get_chat(chat)
+    return bool(found.username or found.active_usernames)
 
 
 def is_inside(member: ChatMember) -> bool:

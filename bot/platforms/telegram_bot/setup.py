@@ -88,14 +88,16 @@ async def show(client: HavenClient, message: Message, space: str) -> None:
 
 async def examine(client: HavenClient, message: Message, space: str) -> None:
     """Tell one of its admins what is in order in a group and what is to mend."""
-    await _check(client, message, space)
-    await answers.say(message, await doctor.told(client, space))
+    actor = await _check(client, message, space)
+    await answers.say(message, await doctor.told(client, space, actor))
 
 
-async def _check(client: HavenClient, message: Message, space: str) -> None:
+async def _check(client: HavenClient, message: Message, space: str) -> Account:
     if not is_group(space) or message.from_user is None:
         raise RefusedError("this link is not one of Haven's")
-    await rights.check_admin(client.bot, space, account(message.from_user))
+    actor = account(message.from_user)
+    await rights.check_admin(client.bot, space, actor)
+    return actor
 
 
 async def pressed(client: HavenClient, query: CallbackQuery, act: str, of: str) -> bool:
@@ -155,10 +157,25 @@ async def link(client: HavenClient, message: Message, code: str) -> None:
     space = client.codes.take(code.strip(), actor)
     if space == chat or client.parts.policies.of(chat).alert_channel:
         raise RefusedError("alerts cannot come in a group that is protected: link another, private one")
-    await rights.check_admin(client.bot, space, actor, "can_change_info")
-    await rights.check_admin(client.bot, chat, actor)
+    if client.parts.policies.alerted_in(space):
+        raise RefusedError(
+            "alerts of another group come in the group, so it is not read: let them come elsewhere first"
+        )
+    for group in (space, chat):
+        await rights.check_admin(client.bot, group, actor, "can_change_info")
+    before = client.parts.policies.of(space).alert_channel
     await _choose(client, space, actor, {"alert_channel": chat})
+    if before and before != chat:
+        await _tell_of_another(client, before, space, actor)
     await answers.say(message, "Done: Haven now protects the group, and alerts come here. /doctor looks at everything.")
+
+
+async def _tell_of_another(client: HavenClient, before: str, space: str, actor: Account) -> None:
+    """Let those who read alerts until now know that they come elsewhere, so that nobody takes them away unseen."""
+    told = f"Alerts of {await title(client, space)} come in another chat from now on. Account {actor.id} linked it."
+    with suppress(TelegramError):  # Haven may have been removed there
+        if not await rights.is_open(client.bot, int(before)):
+            await client.bot.send_message(int(before), told)
 
 
 def is_days(message: Message) -> bool:
