@@ -138,12 +138,15 @@ class Conversation:
     ) -> tuple[list[tuple[float, Account]], set[Account]]:
         """Return who may be meant, the likeliest first, and who was named, answered or is the only other one.
 
+        Who was only greeted is not meant: a name counts in a line with weight, or just before one, in one breath.
+
         Only lines with a `weight` above 0 vote: for whom they name, the first named most; when they
         name nobody, for whom the speaker named last and for who wrote just before. Who answers the
         speaker gains a little.
         """
         votes: dict[Account, float] = defaultdict(float)
         named: tuple[Account, ...] = ()
+        just_named: tuple[Account, ...] = ()
         lines = list(self.lines)
         others = {line.author for line in lines} - {speaker}
         pointed_at = set(others) if len(others) == 1 else set()
@@ -151,8 +154,10 @@ class Conversation:
             before = lines[i - 1] if i else None
             if line.author == speaker:
                 named = line.to or named
+                just_named = line.to or (just_named if before and before.author == speaker else ())
                 counts = weight(line)
-                pointed_at.update(line.to)
+                if counts:
+                    pointed_at.update(just_named)
                 for rank, account in enumerate(line.to):
                     votes[account] += counts * (_NAMED if rank == 0 else _ALSO_NAMED)
                 if not line.to:
