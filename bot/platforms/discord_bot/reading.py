@@ -39,10 +39,6 @@ def to_message(message: discord.Message) -> Message | None:
     if not text and not quoted:
         return None
     author = account(message.author)
-    replied = message.reference.resolved if message.reference else None
-    named = [user for user in message.mentions if not user.bot]
-    if isinstance(replied, discord.Message) and not replied.author.bot and not message.message_snapshots:
-        named.append(replied.author)
     return Message(
         id=str(message.id),
         space=str(message.guild.id) if message.guild else NAME,
@@ -50,10 +46,23 @@ def to_message(message: discord.Message) -> Message | None:
         author=author,
         text=text,
         sent_at=message.edited_at or message.created_at,
-        to=recipients(author, [account(user) for user in named]),
+        to=recipients(author, _named(message)),
         quoted=quoted,
         forwarded=bool(message.message_snapshots),
     )
+
+
+def _named(message: discord.Message) -> list[Account]:
+    """Return whom a message is said to: whom it answers, then the members whom it mentions, in the order of its words.
+
+    Discord mentions anybody, also who has never been in the server and cannot be meant.
+    """
+    members = {user.id: user for user in message.mentions if isinstance(user, discord.Member) and not user.bot}
+    named = [account(members[id]) for id in (*message.raw_mentions, *members) if id in members]
+    replied = message.reference.resolved if message.reference else None
+    if isinstance(replied, discord.Message) and not replied.author.bot and not message.message_snapshots:
+        return [account(replied.author), *named]
+    return named
 
 
 def own_words(message: discord.Message) -> str:
