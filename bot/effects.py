@@ -84,8 +84,8 @@ class Alert:
 
     `channel` and `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen;
     a member who asked the moderators for help (`reported`) may have `accused` somebody. `page` is the role to
-    call where it cannot wait, `despairing` who shows despair. `elsewhere` says how far the case's campaign is known,
-    `raid` that the alert stands for several cases of it.
+    call where it cannot wait; `despairing` showed despair first, `also_despairing` later. `elsewhere` says how far the
+    case's campaign is known, `raid` that the alert stands for several cases of it.
     """
 
     case: str
@@ -106,6 +106,7 @@ class Alert:
     accused: Account | None = None
     page: str | None = None
     despairing: Account | None = None
+    also_despairing: tuple[Account, ...] = ()
     elsewhere: Elsewhere | None = None
     raid: Raid | None = None
 

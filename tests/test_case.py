@@ -489,6 +489,31 @@ def test_whose_despair_it_is_stands_on_the_alert_and_stays() -> None:
     assert decided(None, threat())[0].despairing is None
 
 
+@pytest.mark.parametrize("how", ["seen", "folded"])
+def test_each_who_is_aimed_at_and_despairs_is_told_of_and_hears_whom_to_call_once(how: str) -> None:
+    case, _ = decided(posted(), threat(hours=1, target=BEN))
+    case, _ = despair(case, SAM, NOBODY_YET)
+    found = threat(hours=2, target=BEN, crisis=True)
+    later, effects = despair(case, BEN, NOBODY_YET) if how == "folded" else decided(case, found)
+    assert (view(later).despairing, view(later).also_despairing) == (SAM, (BEN,))
+    assert effects == (
+        UpdateAlert(view(later), "post-1"),
+        despair_word(later),
+        replace(crisis_warning(later), target=BEN),
+    )
+    assert despair(later, BEN, NOBODY_YET) == despair(later, SAM, NOBODY_YET) == (later, ())
+    assert decided(later, replace(found, at=found.at + timedelta(hours=1)))[1] == ()
+    case, _ = after(later, effects[0], Delivery(Outcome.GONE))
+    assert case.post == Post()
+
+
+def test_despair_of_another_while_the_alert_is_on_its_way_is_told_once_it_is_there() -> None:
+    opened, (alert, _) = decided(None, threat(crisis=True))
+    case, _ = despair(decided(opened, threat(hours=1, target=BEN))[0], BEN, NOBODY_YET)
+    case, effects = after(case, alert, ALERTED)
+    assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case))
+
+
 def test_only_who_despairs_hears_whom_to_call() -> None:
     case, _ = decided(posted(), threat(hours=1, target=BEN))
     case, effects = despair(case, BEN, NOBODY_YET)
@@ -707,7 +732,8 @@ def test_what_spoke_again_is_silent_once_it_is_ruled_on_again() -> None:
     for found in (threat(hours=2), threat(hours=3, target=BEN, crisis=True)):
         case, effects = decided(case, found)
         assert (case.ruling, effects) == (Ruling.NOT_SEXTORTION, ())
-    assert despair(case, SAM, NOBODY_YET) == (case, ())
+    assert despair(case, BEN, NOBODY_YET) == (case, ())
+    assert despair(case, SAM, NOBODY_YET)[0].ruling is None
 
 
 def test_not_sextortion_silences_a_case_that_was_not_alerted_yet() -> None:

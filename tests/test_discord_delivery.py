@@ -249,6 +249,22 @@ async def test_despair_is_said_once_under_the_alert_with_the_role_and_whose_it_i
         assert f"**Signs of despair: act now** by {there.sam.mention}." in there.posted()[0].text
 
 
+async def test_despair_of_a_second_person_is_said_too(haven: Living) -> None:
+    async with haven() as there:
+        helpers, ann = there.guild.role("helpers"), there.member("ann")
+        protect(there.parts, there.guild, page_role=helpers.id)
+        for target in (there.sam, ann, ann):
+            await there.threaten(target=target)
+            await there.calm()
+        for user in (there.sam, ann, ann):
+            await there.say(user, "i want to kill myself")
+            await there.calm()
+        said = [one for one in there.posted() if CALLS["crisis"] in one.content]
+        assert [one.mention_roles for one in said] == [[helpers], [helpers]]
+        assert f"**Signs of despair: act now** by {there.sam.mention}, {ann.mention}." in there.posted()[0].text
+        assert [len(there.discord.dms(user)) for user in (there.sam, ann)] == [2, 2]
+
+
 async def test_a_case_that_becomes_grave_calls_the_role_once_under_the_alert(haven: Living) -> None:
     async with haven() as there:
         helpers = there.guild.role("helpers")
