@@ -345,4 +345,5 @@ def _calls(before: Case | None, now: Case, reference: str) -> tuple[PageModerato
         return (PageModerators(now.id, now.space, view(now).page, reference, "crisis"),)
     if before and before.targets and len(now.targets) > len(before.targets):
         return (PageModerators(now.id, now.space, role, reference, "another"),)
-    return (PageModerators(now.id, now.space, role, reference),) if role else ()
+    again = before is not None and before.ruling is Ruling.NOT_SEXTORTION and now.ruling is None
+    return (PageModerators(now.id, now.space, role, reference, "again" if again else "grave"),) if role or again else ()

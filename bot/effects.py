@@ -148,14 +148,15 @@ class UpdateAlert:
 class PageModerators:
     """Say under the alert that `reference` names what an edit alone would not tell; `role` is called, if there is one.
 
-    `why` is that it cannot wait any more, that somebody else is aimed at, or that somebody despairs.
+    `why` is that it cannot wait any more, that somebody else is aimed at, that somebody despairs, or that it goes on
+    although it was ruled not to be sextortion.
     """
 
     case: str
     space: str
     role: str | None
     reference: str
-    why: Literal["grave", "another", "crisis"] = "grave"
+    why: Literal["grave", "another", "crisis", "again"] = "grave"
 
 
 Effect = AdviseTarget | AlertModerators | UpdateAlert | PageModerators

@@ -703,7 +703,7 @@ def test_not_sextortion_silences_what_it_knew(level: Level) -> None:
     [
         pytest.param(threat(hours=2, target=BEN), [UpdateAlert, PageModerators, AdviseTarget], id="somebody else"),
         pytest.param(threat(Level.ALERT, hours=2, target=BEN), [UpdateAlert, PageModerators], id="perhaps"),
-        pytest.param(threat(hours=2), [UpdateAlert, AdviseTarget], id="surer than what was ruled on"),
+        pytest.param(threat(hours=2), [UpdateAlert, PageModerators, AdviseTarget], id="surer than what was ruled on"),
         pytest.param(threat(Level.ALERT, hours=2, crisis=True), [UpdateAlert, PageModerators], id="despair"),
         pytest.param(threat(Level.NOTICE, hours=2, crisis=True), [UpdateAlert, PageModerators], id="only despair"),
     ],
@@ -722,7 +722,7 @@ def test_not_sextortion_is_lifted_when_somebody_is_named_after_nobody_was() -> N
     assert decided(case, threat(Level.ALERT, target=None, hours=1))[1] == ()
     case, effects = decided(case, threat(Level.ALERT, hours=2))
     assert (case.ruling, advice_of(case)) == (None, {SAM: Advice.UNSURE})
-    assert effects == (UpdateAlert(view(case), "post-1"),)
+    assert effects == (UpdateAlert(view(case), "post-1"), PageModerators(case.id, "home", None, "post-1", "again"))
 
 
 def test_what_spoke_again_is_silent_once_it_is_ruled_on_again() -> None:

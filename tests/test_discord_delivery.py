@@ -201,6 +201,7 @@ async def test_an_outage_of_a_server_erases_nothing(haven: Living) -> None:
 CALLS = {
     "another": "The same sender aims at somebody else, too: please look now",
     "crisis": "Somebody shows despair: please look now",
+    "again": "It was ruled not to be sextortion, and there is more to it now: please look again",
     "grave": "This cannot wait any more: please look now",
 }
 
@@ -263,6 +264,22 @@ async def test_despair_of_a_second_person_is_said_too(haven: Living) -> None:
         assert [one.mention_roles for one in said] == [[helpers], [helpers]]
         assert f"**Signs of despair: act now** by {there.sam.mention}, {ann.mention}." in there.posted()[0].text
         assert [len(there.discord.dms(user)) for user in (there.sam, ann)] == [2, 2]
+
+
+@pytest.mark.parametrize("role", [True, False])
+async def test_what_was_ruled_out_and_goes_on_is_said_under_the_alert(haven: Living, role: bool) -> None:
+    async with haven() as there:
+        helpers = there.guild.role("helpers")
+        if role:
+            protect(there.parts, there.guild, page_role=helpers.id)
+        await there.say(there.member("ann"), "hello")
+        await there.threaten(lines=THREAT[::2])
+        await there.calm()
+        await there.discord.press(there.guild.owner, there.alert(), "Not sextortion")
+        await there.threaten()
+        await there.calm()
+        called(there, "again", helpers if role else None)
+        assert there.posted()[0].embeds[0]["title"].startswith("Looks like sextortion")
 
 
 async def test_a_case_that_becomes_grave_calls_the_role_once_under_the_alert(haven: Living) -> None:

@@ -20,6 +20,7 @@ _CALLS = {
     "grave": "This cannot wait any more: please look now",
     "another": "The same sender aims at somebody else, too: please look now",
     "crisis": "Somebody shows despair: please look now",
+    "again": "It was ruled not to be sextortion, and there is more to it now: please look again",
 }
 _TARGETS = 8
 _LINES, _SPACE = 8, 2600
