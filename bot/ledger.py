@@ -20,6 +20,7 @@ class Member:
     case: str
     sender: str
     leader: str | None
+    dismissed: bool
 
 
 class Ledger:
@@ -65,7 +66,7 @@ class Ledger:
         return rows[0][0] if rows else None
 
     def begun(self, case: str) -> float:
-        """Return when a case of a campaign was linked first."""
+        """Return when a case of a campaign was linked, or when moderators were told of it."""
         at: float = self._query("SELECT at FROM campaigns WHERE case_id = ?", case)[0][0]
         return at
 
@@ -79,9 +80,9 @@ class Ledger:
             )
         )
 
-    def lead(self, case: str, leader: str) -> None:
-        """Keep whose alert shows a case."""
-        self._execute("UPDATE campaigns SET leader = ? WHERE case_id = ?", leader, case)
+    def lead(self, case: str, leader: str, at: float) -> None:
+        """Keep whose alert shows a case from now on."""
+        self._execute("UPDATE campaigns SET leader = ?, at = ? WHERE case_id = ?", leader, at, case)
 
     def alerted(self, campaign: str, most: int) -> list[str]:
         """Return the latest cases of a campaign that have an alert of their own."""
@@ -95,13 +96,13 @@ class Ledger:
     def members(self, campaign: str, space: str, since: float) -> list[Member]:
         """Return the cases of a campaign in one space since then, the oldest first."""
         rows = self._query(
-            "SELECT case_id, account, leader FROM campaigns JOIN cases ON id = case_id"
+            "SELECT case_id, account, leader, dismissed FROM campaigns JOIN cases ON id = case_id"
             " WHERE campaign = ? AND space = ? AND at >= ? ORDER BY at, case_id",
             campaign,
             space,
             since,
         )
-        return [Member(*row) for row in rows]
+        return [Member(case, sender, leader, bool(dismissed)) for case, sender, leader, dismissed in rows]
 
     def rule(self, case: str, score: float, ruling: Ruling, at: float, *, counts: bool) -> None:
         """Keep a ruling; it `counts` for the thresholds of the space with the score that the case had."""
