@@ -627,6 +627,14 @@ def test_who_asks_for_it_themselves_leaves_the_words_where_others_are_aimed_at(s
     assert store.case_of("two") == replace(two, targets=(), evidence=())
 
 
+def test_who_has_themselves_forgotten_again_and_again_leaves_no_more_lines(store: Store) -> None:
+    store.record(case_about(KAYLA, "seen", SAM), [], 1.0)
+    for _ in range(5):
+        store.forget(SAM, 2.0, own=True)
+        store.forget(BEN, 2.0, own=True)
+    assert store.query("SELECT act, case_id FROM audit") == [("somebody_forgotten", "seen")]
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_who_is_forgotten_is_not_said_to_despair_either(store: Store, own: bool) -> None:
     seen = replace(case_about(KAYLA, "seen", SAM, BEN), despairing=SAM)

@@ -22,6 +22,7 @@ from bot.platforms.discord_bot.buttons import HavenButton, HavenSelect, HavenSet
 from bot.platforms.discord_bot.channels import WANTED
 from bot.platforms.discord_bot.doctor import INTENT_OFF
 from bot.platforms.discord_bot.reading import NAME, to_message
+from bot.platforms.discord_bot.turns import Turns
 from classifiers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class HavenClient(commands.AutoShardedBot):
         )
         self.parts = parts
         self.settings = settings
+        self.asked, self.written = Turns(), Turns()  # with commands and buttons; in private messages
         self._seen: dict[str, float] = {}
         self._leaving = False
         self._lost: set[int] = set()
