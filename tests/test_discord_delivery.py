@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from discord_den import OPEN, POST, Den, Living, den, hurry
-from discord_life import THREAT, account, protect, until
+from discord_life import THREAT, account, living, protect, until
 from localdiscord.permissions import BOT
 from localdiscord.rules import embed_size
 from localdiscord.server import LocalDiscord, Permission, Role
@@ -182,6 +183,27 @@ async def test_what_was_written_before_haven_was_removed_is_not_kept_after(haven
         await there.calm()
         assert there.parts.store.latest_cases(there.guild.id, 9) == []
         assert there.posted() == there.discord.dms(there.sam) == []
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_server_that_removed_haven_while_it_was_away_is_forgotten_unless_all_did(
+    tmp_path: Path, classifier: Classifier, caplog: pytest.LogCaptureFixture, stays: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with LocalDiscord() as discord:
+        left, other = discord.guild("Left"), discord.guild("Other")
+        async with living(discord, tmp_path, classifier) as parts:
+            for guild in (left, other):
+                protect(parts, guild, mode="alert")
+            parts.records.choose("-100123", {"mode": "alert"})  # a group on Telegram
+        left.remove_bot()
+        if not stays:
+            other.remove_bot()
+        async with living(discord, tmp_path, classifier) as parts:
+            words = f"removed from server {left.id}" if stays else "so nothing of them is erased"
+            await until(lambda: words in caplog.text)
+            assert parts.spaces() == sorted(["-100123", other.id] if stays else ["-100123", other.id, left.id])
+        assert discord.complaints == []
 
 
 async def test_an_outage_of_a_server_erases_nothing(haven: Living) -> None:
