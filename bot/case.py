@@ -88,7 +88,7 @@ def decide(
     if found.level is Level.NONE or (policy.protects and found.target != policy.protects):
         return case, ()
     before = case if case and found.at - case.seen_at <= policy.incident_gap else None
-    now = _merge(before or _open(found, policy.salt), found, policy)
+    now = _merge(before or _open(found, policy.salt, case), found, policy)
     if before and now.ruling is Ruling.NOT_SEXTORTION:
         if now.targets == before.targets and now.level <= before.level and _despairs(now) == _despairs(before):
             return now, ()
@@ -247,6 +247,7 @@ _ADVICE_AFTER = {
     Outcome.RETRY: Advice.PENDING,
 }
 _MOST_EVIDENCE = 20
+_SAID = (2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000)  # at how many targets it is said that there is another
 _BEARING = 2  # markers that an alert shows where none is clear
 _ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
@@ -257,12 +258,14 @@ def _lacks_alert(case: Case) -> bool:
     return case.post is None and (case.under is None or case.crisis)
 
 
-def _open(found: Assessment, salt: str) -> Case:
+def _open(found: Assessment, salt: str, over: Case | None) -> Case:
+    """Open a case; after one that is `over` it has another id, also where an edit of the same message leads to it."""
     about = found.sender or found.target
     if about is None:
         raise ValueError("an assessment above level none names its sender or its target")
+    origin = f"{found.message_id} {over.id}" if over else found.message_id
     return Case(
-        id=new_id(found.space, found.kind, about, found.message_id, salt),
+        id=new_id(found.space, found.kind, about, origin, salt),
         space=found.space,
         channel=found.channel,
         message_id=found.message_id,
@@ -343,7 +346,7 @@ def _calls(before: Case | None, now: Case, reference: str) -> tuple[PageModerato
     role = view(now).page if not now.paged else None
     if _despairs(now) > (_despairs(before) if before else 0):
         return (PageModerators(now.id, now.space, view(now).page, reference, "crisis"),)
-    if before and before.targets and len(now.targets) > len(before.targets):
+    if before and before.targets and any(len(before.targets) < count <= len(now.targets) for count in _SAID):
         return (PageModerators(now.id, now.space, role, reference, "another"),)
     again = before is not None and before.ruling is Ruling.NOT_SEXTORTION and now.ruling is None
     return (PageModerators(now.id, now.space, role, reference, "again" if again else "grave"),) if role or again else ()

@@ -489,6 +489,24 @@ def test_whose_despair_it_is_stands_on_the_alert_and_stays() -> None:
     assert decided(None, threat())[0].despairing is None
 
 
+def test_an_edit_of_the_first_message_of_a_case_that_is_over_opens_another() -> None:
+    again = [replace(threat(hours=8 * 24 * times), message_id="m0") for times in range(3)]
+    first, _ = decided(None, again[0])
+    second, _ = decided(first, again[1])
+    third, _ = decided(second, again[2])
+    assert len({first.id, second.id, third.id}) == 3
+    assert decided(first, again[1])[0] == second
+
+
+def test_who_aims_at_one_after_the_other_is_called_out_ever_more_seldom() -> None:
+    case, said = posted(), []
+    for number in range(1, 60):
+        case, effects = decided(case, threat(hours=1, target=Account("console", f"target{number}")))
+        said += [len(case.targets) for effect in effects if isinstance(effect, PageModerators)]
+        assert any(isinstance(effect, AdviseTarget) for effect in effects)
+    assert said == [2, 3, 4, 5, 10, 20, 50]
+
+
 @pytest.mark.parametrize("how", ["seen", "folded"])
 def test_each_who_is_aimed_at_and_despairs_is_told_of_and_hears_whom_to_call_once(how: str) -> None:
     case, _ = decided(posted(), threat(hours=1, target=BEN))

@@ -187,7 +187,7 @@ class HavenClient(commands.AutoShardedBot):
         await self._note_seen(translated.space)
 
     async def _leave_lost_servers(self) -> None:
-        """Forget the servers that removed Haven while it was away; where all did, this may be another bot's database."""
+        """Forget the servers that removed Haven while it was off; where all did, this may be another bot's database."""
         known = [int(space) for space in await asyncio.to_thread(self.parts.spaces) if space.isdecimal()]
         lost = [id for id in known if self.get_guild(id) is None]
         if lost and len(lost) == len(known):
