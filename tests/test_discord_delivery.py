@@ -257,6 +257,17 @@ async def test_another_target_of_the_same_sender_is_said_once_under_the_alert(ha
         assert len(there.discord.dms(other)) == 1
 
 
+async def test_whom_a_sender_threatened_longest_hides_nobody_else(haven: Living) -> None:
+    async with haven() as there:
+        await there.say(there.sam, "hello")
+        for target in (*[there.member("accomplice")] * 3, there.sam):
+            await there.threaten(target=target)
+        await there.calm()
+        assert there.sam.mention in there.posted()[0].text
+        assert CALLS["another"] in there.posted()[1].content
+        assert len(there.discord.dms(there.sam)) == 1
+
+
 @pytest.mark.parametrize("role", [True, False])
 async def test_despair_is_said_once_under_the_alert_with_the_role_and_whose_it_is(haven: Living, role: bool) -> None:
     async with haven() as there:

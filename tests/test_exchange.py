@@ -305,6 +305,9 @@ def test_in_a_channel_of_two_the_other_one_is_meant_unless_somebody_else_is_name
         pytest.param("B D C>A A>B.01 C A1 D>B C", B, id="beside is next to the line"),
         pytest.param("B C>A A>B.01 D>C C>B A1 C>B", B, id="who speaks to another is not beside after it"),
         pytest.param("C B>A C>A B>A", B, id="who answers most"),
+        pytest.param("C A>B1 A>B1 A>B1 A>B1 A>B1 A>B1 A>C1 A>C1 A>C1", C, id="whom the last four lines name"),
+        pytest.param("C A>B1 A>B1 A>B1 A>B1 A>B1 A>B1 A>C1 A>C1", None, id="who is named no more than another of late"),
+        pytest.param("C B>A B>A B>A B>A B>A A1 A>C.5 A>C.5 A>C.5 A>C.5", C, id="answers of long ago count no more"),
     ],
 )
 def test_among_more_it_is_who_clearly_leads_and_is_named_or_answers(said: str, expected: Account | None) -> None:
