@@ -132,9 +132,9 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
 def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold somebody's despair into the case: moderators see it, and a person warned before hears whom to call.
 
-    Where nobody was clearly aimed at, it is that person by now.
+    Where nobody was clearly aimed at, that person is among those who are by now.
     """
-    now = with_despair(case if case.targets else with_target(case, account), account)
+    now = with_despair(with_target(case, account), account)
     if _despairs(now) == _despairs(case):
         return case, ()
     now = replace(now, ruling=None if case.ruling is Ruling.NOT_SEXTORTION else case.ruling)
@@ -247,7 +247,7 @@ _ADVICE_AFTER = {
     Outcome.RETRY: Advice.PENDING,
 }
 _MOST_EVIDENCE = 20
-_SAID = (2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000)  # at how many targets it is said that there is another
+_SAID = (1, 2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000)  # at how many it is said that there is another
 _BEARING = 2  # markers that an alert shows where none is clear
 _ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
@@ -327,6 +327,11 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
     return case, (warning(case, found.target),) if advice is Advice.PENDING else ()
 
 
+def _grows(before: int, now: int) -> bool:
+    """Return whether so many more people are worth a word, so that nobody can flood moderators with it."""
+    return any(before < count <= now for count in _SAID)
+
+
 def _despairs(case: Case) -> int:
     """Return how many people have shown despair."""
     return case.crisis + len(case.also_despairing)
@@ -344,9 +349,9 @@ def _calls(before: Case | None, now: Case, reference: str) -> tuple[PageModerato
     The role of the space is called once in a case, where it cannot wait.
     """
     role = view(now).page if not now.paged else None
-    if _despairs(now) > (_despairs(before) if before else 0):
+    if _grows(_despairs(before) if before else 0, _despairs(now)):
         return (PageModerators(now.id, now.space, view(now).page, reference, "crisis"),)
-    if before and before.targets and any(len(before.targets) < count <= len(now.targets) for count in _SAID):
+    if before and before.targets and _grows(len(before.targets), len(now.targets)):
         return (PageModerators(now.id, now.space, role, reference, "another"),)
     again = before is not None and before.ruling is Ruling.NOT_SEXTORTION and now.ruling is None
     return (PageModerators(now.id, now.space, role, reference, "again" if again else "grave"),) if role or again else ()

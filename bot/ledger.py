@@ -10,6 +10,7 @@ from bot.database import Database
 from bot.effects import Ruling
 from classifiers.assessment import Kind
 
+_MARKS = 400  # of one case: of twenty long lines, and then some handles
 _COPIES = 8  # cases that keep the same mark, so that a flood of one script costs no more than its first cases
 
 
@@ -32,8 +33,9 @@ class Ledger:
     def join(self, case: str, marks: Iterable[bytes], at: float) -> str | None:
         """Keep what marks a case and return its campaign: that of cases that share a mark; None when nothing is new."""
         keyed = {self._database.seal.blind(mark) for mark in marks}
-        new = sorted(keyed - {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)})
-        if not new:
+        known = {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)}
+        new = sorted(keyed - known)[: _MARKS - len(known)]
+        if len(known) >= _MARKS or not new:
             return None
         with self._database.transaction():
             row = "INSERT INTO campaigns (case_id, campaign, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"

@@ -525,6 +525,15 @@ def test_each_who_is_aimed_at_and_despairs_is_told_of_and_hears_whom_to_call_onc
     assert case.post == Post()
 
 
+def test_despair_of_ever_more_people_is_said_ever_more_seldom() -> None:
+    case, said = posted(), []
+    for number in range(1, 30):
+        case, effects = despair(case, Account("console", f"person{number}"), NOBODY_YET)
+        said += [number for effect in effects if isinstance(effect, PageModerators) and effect.why == "crisis"]
+        assert isinstance(effects[0], UpdateAlert)
+    assert said == [1, 2, 3, 4, 5, 10, 20]
+
+
 def test_despair_of_another_while_the_alert_is_on_its_way_is_told_once_it_is_there() -> None:
     opened, (alert, _) = decided(None, threat(crisis=True))
     case, _ = despair(decided(opened, threat(hours=1, target=BEN))[0], BEN, NOBODY_YET)

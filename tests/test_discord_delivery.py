@@ -299,6 +299,21 @@ async def test_despair_of_a_second_person_is_said_too(haven: Living) -> None:
         assert [len(there.discord.dms(user)) for user in (there.sam, ann)] == [2, 2]
 
 
+async def test_an_accomplice_who_feigns_despair_hides_nobodys(haven: Living) -> None:
+    async with haven() as there:
+        accomplice, ann = there.member("accomplice"), there.member("ann")
+        for user in (ann, accomplice, there.sam):
+            await there.say(user, "hi all")
+        for line in THREAT[:3]:
+            await there.say(there.eve, line)  # to nobody in particular
+        await there.calm()
+        for user in (accomplice, there.sam):
+            await there.say(user, "i want to kill myself")
+            await there.calm()
+        assert [CALLS["crisis"] in one.content for one in there.posted()] == [False, True, True]
+        assert f"by {accomplice.mention}, {there.sam.mention}." in there.posted()[0].text
+
+
 @pytest.mark.parametrize("role", [True, False])
 async def test_what_was_ruled_out_and_goes_on_is_said_under_the_alert(haven: Living, role: bool) -> None:
     async with haven() as there:

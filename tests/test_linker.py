@@ -227,6 +227,16 @@ def test_who_is_forgotten_leaves_no_mark_of_what_was_written_to_them(world: Worl
     assert world.store.query("SELECT * FROM marks") == []
 
 
+def test_a_sender_who_writes_ever_more_handles_fills_nothing(world: World) -> None:
+    case = world.case("home", SCRIPT)
+    for number in range(0, 2000, 100):
+        wallets = [f"0x{one:040x}" for one in range(number, number + 100)]
+        case, _ = world.linker.link(case, (), wallets, NOW)
+    ((kept,),) = world.store.query("SELECT count(*) FROM marks")
+    assert kept == 400
+    assert world.case("away", SCRIPT).elsewhere == Elsewhere(1, 1)
+
+
 def test_the_file_shows_neither_words_nor_handles_nor_a_hash_that_can_be_guessed(world: World, file: Path) -> None:
     world.case("home", SCRIPT, written=[WALLET])
     world.store.checkpoint()
