@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.case import Case, shown, view
+from bot.case import Case, Post, shown, view
 from bot.effects import AlertModerators, Effect, Elsewhere, Raid, Ruling, UpdateAlert
 from classifiers.assessment import Kind
 
@@ -43,6 +43,12 @@ def gathered(case: Case, effects: tuple[Effect, ...], leader: str) -> tuple[Case
     """Let a case of a raid stand under the alert of another instead of its own; people are warned as ever."""
     others = tuple(effect for effect in effects if not isinstance(effect, AlertModerators))
     return replace(case, post=None, under=leader), others
+
+
+def ungathered(case: Case, effects: tuple[Effect, ...]) -> tuple[Case, tuple[Effect, ...]]:
+    """Give a case that stood under the alert of another an alert of its own."""
+    now = replace(case, post=Post(), under=None)
+    return now, (AlertModerators(view(now)), *effects)
 
 
 def can_be_gathered(case: Case) -> bool:

@@ -45,6 +45,7 @@ class Case:
     each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
     that the space wants called, and `paged` whether it was. `score` is the highest that it had. `elsewhere` and `raid`
     say what its alert says of its campaign; a case `under` another has no alert of its own: that of the other shows it.
+    `despairing` showed despair first, `also_despairing` are targets who did later.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Case:
     page: str | None = None
     paged: bool = False
     despairing: Account | None = None
+    also_despairing: tuple[Account, ...] = ()
     private: bool = False
     score: float = 0.0
     elsewhere: Elsewhere | None = None
@@ -86,13 +88,13 @@ def decide(
     if found.level is Level.NONE or (policy.protects and found.target != policy.protects):
         return case, ()
     before = case if case and found.at - case.seen_at <= policy.incident_gap else None
-    now = _merge(before or _open(found, policy.salt), found, policy)
+    now = _merge(before or _open(found, policy.salt, case), found, policy)
     if before and now.ruling is Ruling.NOT_SEXTORTION:
-        if now.targets == before.targets and now.level <= before.level and now.crisis == before.crisis:
+        if now.targets == before.targets and now.level <= before.level and _despairs(now) == _despairs(before):
             return now, ()
         now = replace(now, ruling=None)  # the ruling did not know whom it is aimed at, how sure it is, or the despair
     now, advice = _advise(now, found, policy, recipient)
-    if before and found.target and now.crisis and not before.crisis:
+    if before and found.target and _despairs(now) > _despairs(before):
         advice = advice or _say_whom_to_call(now, found.target, recipient)
     if policy.mode >= Mode.ALERT and now.level >= Level.ALERT and not policy.protects and _lacks_alert(now):
         now = replace(now, post=Post())
@@ -112,7 +114,7 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
             now = replace(case, post=Post(delivery.reference), paged=case.paged or alert.page is not None)
             if alert == view(now):
                 return now, ()
-            known = replace(case, crisis=alert.crisis, targets=alert.targets)
+            known = replace(case, crisis=alert.crisis, also_despairing=alert.also_despairing, targets=alert.targets)
             calls = _calls(known, now, delivery.reference)
             now = replace(now, paged=now.paged or any(call.role for call in calls))
             return now, (UpdateAlert(view(now), delivery.reference), *calls)
@@ -130,12 +132,12 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
 def despair(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold somebody's despair into the case: moderators see it, and a person warned before hears whom to call.
 
-    Where nobody was clearly aimed at, it is that person by now.
+    Where nobody was clearly aimed at, that person is among those who are by now.
     """
-    if case.crisis:
+    now = with_despair(with_target(case, account), account)
+    if _despairs(now) == _despairs(case):
         return case, ()
-    ruling = None if case.ruling is Ruling.NOT_SEXTORTION else case.ruling
-    now = replace(case if case.targets else with_target(case, account), crisis=True, despairing=account, ruling=ruling)
+    now = replace(now, ruling=None if case.ruling is Ruling.NOT_SEXTORTION else case.ruling)
     told = _say_whom_to_call(now, account, recipient)
     if now.under and _lacks_alert(now):
         now = replace(now, post=Post())
@@ -164,6 +166,7 @@ def view(case: Case) -> Alert:
         accused=case.accused,
         page=case.page if case.crisis or case.level is Level.ADVISE else None,
         despairing=case.despairing,
+        also_despairing=case.also_despairing,
         elsewhere=case.elsewhere,
         raid=case.raid,
     )
@@ -213,6 +216,15 @@ def with_advice(case: Case, account: Account, advice: Advice) -> Case:
     return replace(case, targets=targets)
 
 
+def with_despair(case: Case, account: Account | None) -> Case:
+    """Return the case with the note that somebody despairs, and who, where that is known."""
+    if not case.crisis:
+        return replace(case, crisis=True, despairing=account)
+    if account is None or account == case.despairing or account in case.also_despairing:
+        return case
+    return replace(case, also_despairing=(*case.also_despairing, account))
+
+
 def with_wish(case: Case, account: Account) -> Case:
     """Return the case with the note that a moderator wished the warning to one target."""
     targets = tuple(replace(t, by_moderator=True) if t.account == account else t for t in case.targets)
@@ -235,6 +247,7 @@ _ADVICE_AFTER = {
     Outcome.RETRY: Advice.PENDING,
 }
 _MOST_EVIDENCE = 20
+_SAID = (1, 2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000)  # at how many it is said that there is another
 _BEARING = 2  # markers that an alert shows where none is clear
 _ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
@@ -245,12 +258,14 @@ def _lacks_alert(case: Case) -> bool:
     return case.post is None and (case.under is None or case.crisis)
 
 
-def _open(found: Assessment, salt: str) -> Case:
+def _open(found: Assessment, salt: str, over: Case | None) -> Case:
+    """Open a case; after one that is `over` it has another id, also where an edit of the same message leads to it."""
     about = found.sender or found.target
     if about is None:
         raise ValueError("an assessment above level none names its sender or its target")
+    origin = f"{found.message_id} {over.id}" if over else found.message_id
     return Case(
-        id=new_id(found.space, found.kind, about, found.message_id, salt),
+        id=new_id(found.space, found.kind, about, origin, salt),
         space=found.space,
         channel=found.channel,
         message_id=found.message_id,
@@ -279,11 +294,9 @@ def _merge(case: Case, found: Assessment, policy: Policy) -> Case:
             more = [e for e in found.evidence if e.message_id not in lines and e.probability >= CLEAR]
             new = (*new, *more[: max(0, _MOST_EVIDENCE - len(held) - len(new))])
     return replace(
-        case,
+        with_despair(case, found.target) if found.crisis else case,
         level=max(case.level, found.level),
         seen_at=max(case.seen_at, found.at),
-        crisis=case.crisis or found.crisis,
-        despairing=case.despairing or (found.target if found.crisis else None),
         evidence=held + new,
         likely=found.likely or case.likely,
         locale=policy.locale,
@@ -314,8 +327,18 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
     return case, (warning(case, found.target),) if advice is Advice.PENDING else ()
 
 
+def _grows(before: int, now: int) -> bool:
+    """Return whether so many more people are worth a word, so that nobody can flood moderators with it."""
+    return any(before < count <= now for count in _SAID)
+
+
+def _despairs(case: Case) -> int:
+    """Return how many people have shown despair."""
+    return case.crisis + len(case.also_despairing)
+
+
 def _say_whom_to_call(case: Case, account: Account, recipient: Recipient) -> tuple[Effect, ...]:
-    """Write once more to somebody who was warned before despair showed; it shows once in a case."""
+    """Write once more to somebody who was warned before their despair showed; it shows once in a case."""
     warned = any(t.account == account and t.advice in _ON_ITS_WAY for t in case.targets)
     return (warning(case, account),) if warned and recipient.opted_in is not False else ()
 
@@ -326,8 +349,9 @@ def _calls(before: Case | None, now: Case, reference: str) -> tuple[PageModerato
     The role of the space is called once in a case, where it cannot wait.
     """
     role = view(now).page if not now.paged else None
-    if now.crisis and not (before and before.crisis):
+    if _grows(_despairs(before) if before else 0, _despairs(now)):
         return (PageModerators(now.id, now.space, view(now).page, reference, "crisis"),)
-    if before and before.targets and len(now.targets) > len(before.targets):
+    if before and before.targets and _grows(len(before.targets), len(now.targets)):
         return (PageModerators(now.id, now.space, role, reference, "another"),)
-    return (PageModerators(now.id, now.space, role, reference),) if role else ()
+    again = before is not None and before.ruling is Ruling.NOT_SEXTORTION and now.ruling is None
+    return (PageModerators(now.id, now.space, role, reference, "again" if again else "grave"),) if role or again else ()

@@ -84,8 +84,8 @@ class Alert:
 
     `channel` and `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen;
     a member who asked the moderators for help (`reported`) may have `accused` somebody. `page` is the role to
-    call where it cannot wait, `despairing` who shows despair. `elsewhere` says how far the case's campaign is known,
-    `raid` that the alert stands for several cases of it.
+    call where it cannot wait; `despairing` showed despair first, `also_despairing` later. `elsewhere` says how far the
+    case's campaign is known, `raid` that the alert stands for several cases of it.
     """
 
     case: str
@@ -106,6 +106,7 @@ class Alert:
     accused: Account | None = None
     page: str | None = None
     despairing: Account | None = None
+    also_despairing: tuple[Account, ...] = ()
     elsewhere: Elsewhere | None = None
     raid: Raid | None = None
 
@@ -147,14 +148,15 @@ class UpdateAlert:
 class PageModerators:
     """Say under the alert that `reference` names what an edit alone would not tell; `role` is called, if there is one.
 
-    `why` is that it cannot wait any more, that somebody else is aimed at, or that somebody despairs.
+    `why` is that it cannot wait any more, that somebody else is aimed at, that somebody despairs, or that it goes on
+    although it was ruled not to be sextortion.
     """
 
     case: str
     space: str
     role: str | None
     reference: str
-    why: Literal["grave", "another", "crisis"] = "grave"
+    why: Literal["grave", "another", "crisis", "again"] = "grave"
 
 
 Effect = AdviseTarget | AlertModerators | UpdateAlert | PageModerators

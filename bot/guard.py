@@ -10,7 +10,7 @@ from itertools import chain
 from threading import Lock
 
 from bot.case import Case, decide, despair
-from bot.effects import AdviseTarget, Effect, Ruling
+from bot.effects import Advice, AdviseTarget, Effect, Ruling
 from bot.linker import Linker
 from bot.memory import Memory
 from bot.policy import Policy, Recipient
@@ -215,11 +215,16 @@ def _written(conversation: Conversation, message: Message, author: Account) -> l
 
 
 def _concerns(case: Case, message: Message) -> bool:
-    """Return whether despair belongs to a case: its target's or, without any, anybody's soon after the threat."""
-    if case.targets:
-        return any(target.account == message.author for target in case.targets)
+    """Return whether despair belongs to a case: its target's or, where none is clear, anybody's soon after the threat.
+
+    Who only became a target by despair makes none clear: it may be an accomplice of the sender.
+    """
+    if any(target.account == message.author for target in case.targets):
+        return True
+    despairing = (case.despairing, *case.also_despairing)
     return (
-        case.kind is Kind.THREAT
+        all(target.advice is Advice.UNSURE and target.account in despairing for target in case.targets)
+        and case.kind is Kind.THREAT
         and case.level >= Level.ALERT
         and case.about != message.author
         and case.channel == message.channel

@@ -10,6 +10,7 @@ from bot.database import Database
 from bot.effects import Ruling
 from classifiers.assessment import Kind
 
+_MARKS = 400  # of one case: of twenty long lines, and then some handles
 _COPIES = 8  # cases that keep the same mark, so that a flood of one script costs no more than its first cases
 
 
@@ -20,6 +21,7 @@ class Member:
     case: str
     sender: str
     leader: str | None
+    dismissed: bool
 
 
 class Ledger:
@@ -33,8 +35,9 @@ class Ledger:
         rows = self._query("SELECT blinding FROM former_keys WHERE blinding IS NOT NULL ORDER BY until")
         former = [self._database.seal.open(key) for (key,) in rows]
         keyed = {self._database.seal.blind(mark, former) for mark in marks}
-        new = sorted(keyed - {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)})
-        if not new:
+        known = {mark for (mark,) in self._query("SELECT mark FROM marks WHERE case_id = ?", case)}
+        new = sorted(keyed - known)[: _MARKS - len(known)]
+        if len(known) >= _MARKS or not new:
             return None
         with self._database.transaction():
             row = "INSERT INTO campaigns (case_id, campaign, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -76,7 +79,7 @@ class Ledger:
         return bool(self._query("SELECT 1 FROM campaigns WHERE case_id = ? AND dismissed", case))
 
     def begun(self, case: str) -> float:
-        """Return when a case of a campaign was linked first."""
+        """Return when a case of a campaign was linked, or when moderators were told of it."""
         at: float = self._query("SELECT at FROM campaigns WHERE case_id = ?", case)[0][0]
         return at
 
@@ -90,9 +93,9 @@ class Ledger:
             )
         )
 
-    def lead(self, case: str, leader: str) -> None:
-        """Keep whose alert shows a case."""
-        self._execute("UPDATE campaigns SET leader = ? WHERE case_id = ?", leader, case)
+    def lead(self, case: str, leader: str, at: float) -> None:
+        """Keep whose alert shows a case from now on."""
+        self._execute("UPDATE campaigns SET leader = ?, at = ? WHERE case_id = ?", leader, at, case)
 
     def alerted(self, campaign: str, most: int) -> list[str]:
         """Return the latest cases of a campaign that have an alert of their own."""
@@ -106,13 +109,13 @@ class Ledger:
     def members(self, campaign: str, space: str, since: float) -> list[Member]:
         """Return the cases of a campaign in one space since then, the oldest first."""
         rows = self._query(
-            "SELECT case_id, account, leader FROM campaigns JOIN cases ON id = case_id"
+            "SELECT case_id, account, leader, dismissed FROM campaigns JOIN cases ON id = case_id"
             " WHERE campaign = ? AND space = ? AND at >= ? ORDER BY at, case_id",
             campaign,
             space,
             since,
         )
-        return [Member(*row) for row in rows]
+        return [Member(case, sender, leader, bool(dismissed)) for case, sender, leader, dismissed in rows]
 
     def rule(self, case: str, score: float, ruling: Ruling, at: float, *, counts: bool) -> None:
         """Keep a ruling; it `counts` for the thresholds of the space with the score that the case had."""

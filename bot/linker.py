@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bot.campaign import RAID, RAID_TIME, can_be_gathered, elsewhere, gathered, led, linked
+from bot.campaign import RAID, RAID_TIME, can_be_gathered, elsewhere, gathered, led, linked, ungathered
 from bot.case import Case
 from bot.effects import AlertModerators, Effect, Ruling
 from bot.handles import handles
 from bot.ledger import Ledger
-from bot.policy import Policy
+from bot.policy import Mode, Policy
 from bot.scripts import bands
 from bot.store import Store
 from classifiers.assessment import Kind, Level
@@ -59,7 +59,10 @@ class Linker:
     def _link(
         self, case: Case, effects: tuple[Effect, ...], marks: set[bytes], now: float
     ) -> tuple[Case, tuple[Effect, ...]]:
-        campaign = self._ledger.join(case.id, marks, case.seen_at.timestamp())
+        at = case.seen_at.timestamp()
+        campaign = self._ledger.join(case.id, marks, at)
+        if self._is_left_alone(case):
+            case, effects = ungathered(case, effects)
         alerting = any(isinstance(effect, AlertModerators) for effect in effects)
         reopened = case.ruling is None and self._ledger.is_dismissed(case.id)
         if campaign is None and (alerting or reopened):
@@ -69,7 +72,7 @@ class Linker:
         self._store.record(case, (), now)  # so that it is counted
         if alerting:
             leader = self._leader(case, campaign)
-            self._ledger.lead(case.id, leader.id if leader else case.id)
+            self._ledger.lead(case.id, leader.id if leader else case.id, at)
             if leader:
                 case, effects = gathered(case, effects, leader.id)
                 self._lead(leader, campaign, now)
@@ -100,16 +103,24 @@ class Linker:
         if not can_be_gathered(case):
             return None
         since = (case.seen_at - RAID_TIME).timestamp()
-        told = [
-            member
-            for member in self._ledger.members(campaign, case.space, since)
-            if member.leader and member.case != case.id
-        ]
+        members = self._ledger.members(campaign, case.space, since)
+        told = [one for one in members if one.leader and not one.dismissed and one.case != case.id]
         if len(told) < RAID:
             return None
-        id = next((member.leader for member in reversed(told) if member.leader != member.case), told[0].leader)
-        leader = self._store.case_of(id) if id else None
-        return leader if leader and leader.post else None
+        leading = [one.leader for one in reversed(told) if one.leader != one.case]
+        for id in dict.fromkeys([*leading, *(one.leader for one in told)]):
+            leader = self._store.case_of(id) if id else None
+            if leader and leader.post and leader.ruling is not Ruling.NOT_SEXTORTION:
+                return leader
+        return None
+
+    def _is_left_alone(self, case: Case) -> bool:
+        """Return whether a case goes on that nobody ruled on, after the raid or the alert under which it stands."""
+        if case.under is None or case.post or case.ruling or self._policy_of(case.space).mode < Mode.ALERT:
+            return False
+        leader = self._store.case_of(case.under)
+        is_over = case.seen_at.timestamp() - self._ledger.begun(case.id) > RAID_TIME.total_seconds()
+        return is_over or leader is None or leader.ruling is Ruling.NOT_SEXTORTION
 
     def _lead(self, leader: Case, campaign: str, now: float) -> None:
         members = self._ledger.members(campaign, leader.space, self._ledger.begun(leader.id))

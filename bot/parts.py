@@ -36,6 +36,10 @@ class Parts:
     moderation: Moderation
     clock: Callable[[], datetime]
 
+    def spaces(self) -> list[str]:
+        """Return the spaces of which something is kept."""
+        return sorted({*self.store.spaces(), *self.records.spaces()})
+
     def leave(self, space: str) -> None:
         """Erase everything about a space that Haven was taken out of."""
         self.guard.leave(space)

@@ -22,6 +22,7 @@ def without(case: Case, account: Account, *, own: bool) -> Case:
         likely=None if case.likely == account else case.likely,
         accused=None if case.accused == account and not own else case.accused,
         despairing=None if case.despairing == account else case.despairing,
+        also_despairing=tuple(other for other in case.also_despairing if other != account),
         evidence=case.evidence if own and (others or others == case.targets) else (),
     )
 

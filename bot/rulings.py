@@ -89,6 +89,7 @@ def report(
         seen_at=at,
         locale=policy.locale,
         crisis=crisis,
+        despairing=member if crisis else None,
         evidence=(Evidence(Marker.VICTIM_DISCLOSURE, "", 1.0, text[:REPORT_LENGTH], at=at),) if text else (),
         post=Post(),
         reported=True,

@@ -247,7 +247,8 @@ class Store(Database):
                 self._forget_moderator(account)
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
             self._drop_empty_recipients()
-            for space, id in sorted({*(lines or [("", None)])}, key=str):
+            noted = lines if own else lines or [("", None)]  # whoever asks again and again leaves no more lines
+            for space, id in sorted({*noted}, key=str):
                 self._note(space, "somebody_forgotten", now, id)
             self.unswept()
         if own:

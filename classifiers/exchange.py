@@ -22,6 +22,7 @@ _HALF_LIFE_SECONDS = HALF_LIFE.total_seconds()
 _SAME_BREATH = timedelta(minutes=2)
 _NAMED, _ALSO_NAMED, _NAMED_BEFORE, _BESIDE, _ANSWERS = 3.0, 1.5, 2.0, 1.0, 0.5
 _LEAD = 1.25
+_LATEST = 4  # lines with weight that say who is meant now
 
 
 _UNREAD = np.zeros(0, dtype=np.float32)
@@ -164,21 +165,29 @@ class Conversation:
     ) -> tuple[list[tuple[float, Account]], set[Account]]:
         """Return who may be meant, the likeliest first, and who was named, answered or is the only other one.
 
-        Only lines with a `weight` above 0 vote: for whom they name, the first named most; when they
-        name nobody, for whom the speaker named last and for who wrote just before. Who answers the
-        speaker gains a little.
+        Who was only greeted is not meant: a name counts in a line with weight, or just before one, in one breath.
+
+        Only the last four lines with a `weight` above 0 vote, so that whoever was meant long ago hides nobody: for whom
+        they name, the first named most; when they name nobody, for whom the speaker named last and for who wrote just
+        before. Who answers the speaker gains a little.
         """
         votes: dict[Account, float] = defaultdict(float)
         named: tuple[Account, ...] = ()
+        just_named: tuple[Account, ...] = ()
         lines = self.lines
+        weights = [weight(line) if line.author == speaker else 0.0 for line in lines]
+        heavy = [i for i, counts in enumerate(weights) if counts]
+        since = heavy[-_LATEST] if len(heavy) > _LATEST else 0
         others = {line.author for line in lines} - {speaker}
         pointed_at = set(others) if len(others) == 1 else set()
         for i, line in enumerate(lines):
             before = lines[i - 1] if i else None
             if line.author == speaker:
                 named = line.to or named
-                counts = weight(line)
-                pointed_at.update(line.to)
+                just_named = line.to or (just_named if before and before.author == speaker else ())
+                counts = weights[i] if i >= since else 0.0
+                if counts:
+                    pointed_at.update(just_named)
                 for rank, account in enumerate(line.to):
                     votes[account] += counts * (_NAMED if rank == 0 else _ALSO_NAMED)
                 if not line.to:
@@ -186,11 +195,13 @@ class Conversation:
                         votes[account] += counts * _NAMED_BEFORE
                     if before and before.author != speaker:
                         votes[before.author] += counts * _BESIDE
+            elif i < since:
+                continue
             elif speaker in line.to:
                 votes[line.author] += _ANSWERS
                 pointed_at.add(line.author)
-            elif not line.to and before and before.author == speaker and weight(before):
-                votes[line.author] += weight(before) * _BESIDE
+            elif not line.to and before and before.author == speaker and weights[i - 1]:
+                votes[line.author] += weights[i - 1] * _BESIDE
         if len(others) == 1:
             votes[next(iter(others))] += _BESIDE
         ranked = sorted(

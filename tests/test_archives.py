@@ -101,7 +101,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         row(SEEDS, "discord|1|Ada", "who has spare beans? 🌱 [photo] [file]", "2026-01-04 12:00:00"),
         row(
             *(SEEDS, "discord|2|bo", "I do, ask @Cy too [sticker]", "2026-01-04 12:03:00"),
-            to=["3", "1"],
+            to=["1", "3"],
             quoted="who has spare beans?",
         ),
         row(

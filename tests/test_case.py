@@ -489,6 +489,58 @@ def test_whose_despair_it_is_stands_on_the_alert_and_stays() -> None:
     assert decided(None, threat())[0].despairing is None
 
 
+def test_an_edit_of_the_first_message_of_a_case_that_is_over_opens_another() -> None:
+    again = [replace(threat(hours=8 * 24 * times), message_id="m0") for times in range(3)]
+    first, _ = decided(None, again[0])
+    second, _ = decided(first, again[1])
+    third, _ = decided(second, again[2])
+    assert len({first.id, second.id, third.id}) == 3
+    assert decided(first, again[1])[0] == second
+
+
+def test_who_aims_at_one_after_the_other_is_called_out_ever_more_seldom() -> None:
+    case, said = posted(), []
+    for number in range(1, 60):
+        case, effects = decided(case, threat(hours=1, target=Account("console", f"target{number}")))
+        said += [len(case.targets) for effect in effects if isinstance(effect, PageModerators)]
+        assert any(isinstance(effect, AdviseTarget) for effect in effects)
+    assert said == [2, 3, 4, 5, 10, 20, 50]
+
+
+@pytest.mark.parametrize("how", ["seen", "folded"])
+def test_each_who_is_aimed_at_and_despairs_is_told_of_and_hears_whom_to_call_once(how: str) -> None:
+    case, _ = decided(posted(), threat(hours=1, target=BEN))
+    case, _ = despair(case, SAM, NOBODY_YET)
+    found = threat(hours=2, target=BEN, crisis=True)
+    later, effects = despair(case, BEN, NOBODY_YET) if how == "folded" else decided(case, found)
+    assert (view(later).despairing, view(later).also_despairing) == (SAM, (BEN,))
+    assert effects == (
+        UpdateAlert(view(later), "post-1"),
+        despair_word(later),
+        replace(crisis_warning(later), target=BEN),
+    )
+    assert despair(later, BEN, NOBODY_YET) == despair(later, SAM, NOBODY_YET) == (later, ())
+    assert decided(later, replace(found, at=found.at + timedelta(hours=1)))[1] == ()
+    case, _ = after(later, effects[0], Delivery(Outcome.GONE))
+    assert case.post == Post()
+
+
+def test_despair_of_ever_more_people_is_said_ever_more_seldom() -> None:
+    case, said = posted(), []
+    for number in range(1, 30):
+        case, effects = despair(case, Account("console", f"person{number}"), NOBODY_YET)
+        said += [number for effect in effects if isinstance(effect, PageModerators) and effect.why == "crisis"]
+        assert isinstance(effects[0], UpdateAlert)
+    assert said == [1, 2, 3, 4, 5, 10, 20]
+
+
+def test_despair_of_another_while_the_alert_is_on_its_way_is_told_once_it_is_there() -> None:
+    opened, (alert, _) = decided(None, threat(crisis=True))
+    case, _ = despair(decided(opened, threat(hours=1, target=BEN))[0], BEN, NOBODY_YET)
+    case, effects = after(case, alert, ALERTED)
+    assert effects == (UpdateAlert(view(case), "post-1"), despair_word(case))
+
+
 def test_only_who_despairs_hears_whom_to_call() -> None:
     case, _ = decided(posted(), threat(hours=1, target=BEN))
     case, effects = despair(case, BEN, NOBODY_YET)
@@ -678,7 +730,7 @@ def test_not_sextortion_silences_what_it_knew(level: Level) -> None:
     [
         pytest.param(threat(hours=2, target=BEN), [UpdateAlert, PageModerators, AdviseTarget], id="somebody else"),
         pytest.param(threat(Level.ALERT, hours=2, target=BEN), [UpdateAlert, PageModerators], id="perhaps"),
-        pytest.param(threat(hours=2), [UpdateAlert, AdviseTarget], id="surer than what was ruled on"),
+        pytest.param(threat(hours=2), [UpdateAlert, PageModerators, AdviseTarget], id="surer than what was ruled on"),
         pytest.param(threat(Level.ALERT, hours=2, crisis=True), [UpdateAlert, PageModerators], id="despair"),
         pytest.param(threat(Level.NOTICE, hours=2, crisis=True), [UpdateAlert, PageModerators], id="only despair"),
     ],
@@ -697,7 +749,7 @@ def test_not_sextortion_is_lifted_when_somebody_is_named_after_nobody_was() -> N
     assert decided(case, threat(Level.ALERT, target=None, hours=1))[1] == ()
     case, effects = decided(case, threat(Level.ALERT, hours=2))
     assert (case.ruling, advice_of(case)) == (None, {SAM: Advice.UNSURE})
-    assert effects == (UpdateAlert(view(case), "post-1"),)
+    assert effects == (UpdateAlert(view(case), "post-1"), PageModerators(case.id, "home", None, "post-1", "again"))
 
 
 def test_what_spoke_again_is_silent_once_it_is_ruled_on_again() -> None:
@@ -707,7 +759,8 @@ def test_what_spoke_again_is_silent_once_it_is_ruled_on_again() -> None:
     for found in (threat(hours=2), threat(hours=3, target=BEN, crisis=True)):
         case, effects = decided(case, found)
         assert (case.ruling, effects) == (Ruling.NOT_SEXTORTION, ())
-    assert despair(case, SAM, NOBODY_YET) == (case, ())
+    assert despair(case, BEN, NOBODY_YET) == (case, ())
+    assert despair(case, SAM, NOBODY_YET)[0].ruling is None
 
 
 def test_not_sextortion_silences_a_case_that_was_not_alerted_yet() -> None:

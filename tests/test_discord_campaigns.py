@@ -12,6 +12,7 @@ from discord_life import THREAT, protect, settled
 from localdiscord.server import Message
 
 from bot.app import open_classifier
+from bot.campaign import RAID
 from bot.config import Config
 from bot.effects import Ruling
 from bot.feedback import FEWEST
@@ -79,6 +80,23 @@ async def test_a_raid_is_one_alert_whose_cases_can_be_ruled_on_together(
         assert {case.ruling for case in here.parts.moderation.cases(here.guild.id)} == {Ruling.NOT_SEXTORTION}
         assert here.parts.store.query("SELECT count(*) FROM feedback") == [(1,)]
         assert not any("Ban all" in label for label in digest.buttons)
+
+
+async def test_who_repeats_a_script_that_was_ruled_out_as_a_joke_raises_an_alert(
+    at_work: Callable[[], AbstractAsyncContextManager[Den]],
+) -> None:
+    async with at_work() as here:
+        for number in range(RAID):
+            await here.threaten(here.member(f"joker{number}"), here.sam, here.guild.channel(f"room{number}"))
+        await here.calm()
+        for alert in here.posted():
+            await here.discord.press(here.guild.owner, alert, "Not sextortion")
+        ann = here.member("ann")
+        await here.threaten(here.eve, ann)
+        await here.calm()
+        assert here.eve.mention in here.posted()[-1].text
+        assert len(here.posted()) == RAID + 1
+        assert len(here.discord.dms(ann)) == 1
 
 
 async def test_setup_shows_what_rulings_moved_and_lets_go_of_it(

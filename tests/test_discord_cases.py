@@ -30,6 +30,7 @@ CONFIRM, DISMISS, ADVISE, NOTE = "Confirm", "Not sextortion", "Send private advi
 TIME_OUT, BAN, DELETE = "Time out the sender", "Ban", "Delete the messages"
 BUTTONS = [CONFIRM, DISMISS, ADVISE, NOTE, TIME_OUT, BAN, DELETE]
 SURE = {BAN: "Yes, ban", DELETE: "Yes, delete"}
+ELSE = "There is nothing more to send to whom the alert names. To whom else should Haven send the private advice?"
 ACTS = {CONFIRM: "confirm", DISMISS: "dismiss", ADVISE: "advise", NOTE: "note", TIME_OUT: "timeout"}
 ACTS |= {BAN: "ban_yes", DELETE: "delete_yes"}
 RIGHTS = {
@@ -219,7 +220,7 @@ async def test_rulings(home: Home, button: str, ruling: Ruling, act: Act) -> Non
     assert den.shows(act)
     assert den.ruled_out() is (button == DISMISS)
     enabled = {one["label"]: not one.get("disabled") for row in den.alert.components for one in row["components"]}
-    assert [label for label, can in enabled.items() if not can] == [button, ADVISE]
+    assert [label for label, can in enabled.items() if not can] == [button]
     other = DISMISS if button == CONFIRM else CONFIRM
     assert (await den.press(den.max, other)).startswith("Noted")
     assert den.case.ruling is not ruling
@@ -238,9 +239,25 @@ async def test_advice_by_a_moderator(home: Home) -> None:
     assert f"{den.sam.mention}: {SAID.advice[Advice.DELIVERED]}" in den.alert.text
     assert den.did(den.mo, Act.ADVISED)
     late = await den.craft(den.max, f"haven:advise:{den.case.id}")
-    assert refused(read(late), "There is nobody to write to")
+    assert read(late) == ELSE
     assert len(discord.dms(den.sam)) == 1
     assert den.did(den.mo, Act.ADVISED)
+    assert discord.complaints == []
+
+
+async def test_advice_to_somebody_else_than_whom_haven_took_for_the_target(home: Home) -> None:
+    discord, den = home.discord, await Den(home).threatened()
+    assert [len(discord.dms(one)) for one in (den.sam, den.ann)] == [1, 0]
+    answer = await discord.press(den.mo, den.alert, ADVISE)
+    assert read(answer) == ELSE
+    for wrong in (den.sam, den.eve):
+        assert refused(
+            read(await discord.choose(den.mo, answer, "Whom is it aimed at?", [wrong])), "nobody to write to"
+        )
+    assert "on its way" in read(await discord.choose(den.mo, answer, "Whom is it aimed at?", [den.ann]))
+    await settled(home.parts)
+    assert [len(discord.dms(one)) for one in (den.sam, den.ann)] == [1, 1]
+    assert f"{den.ann.mention}: {SAID.advice[Advice.DELIVERED]}" in den.alert.text
     assert discord.complaints == []
 
 
@@ -701,7 +718,7 @@ async def test_two_moderators_at_once(home: Home, button: str) -> None:
     act |= {DELETE: Act.DELETED_MESSAGES}
     if button == ADVISE:
         assert sorted("on its way" in text for text in said) == [False, True]
-        assert [refused(text, "There is nobody to write to") for text in said].count(True) == 1
+        assert sum(text == ELSE or refused(text, "There is nobody to write to") for text in said) == 1
         assert len(discord.dms(den.sam)) == 1
         assert [what for _, what in den.trail()] == [Act.ADVISED]
     else:

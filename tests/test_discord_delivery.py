@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from discord_den import OPEN, POST, Den, Living, den, hurry
-from discord_life import THREAT, account, protect, until
+from discord_life import THREAT, account, living, protect, until
 from localdiscord.permissions import BOT
 from localdiscord.rules import embed_size
 from localdiscord.server import LocalDiscord, Permission, Role
@@ -184,6 +185,27 @@ async def test_what_was_written_before_haven_was_removed_is_not_kept_after(haven
         assert there.posted() == there.discord.dms(there.sam) == []
 
 
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_server_that_removed_haven_while_it_was_away_is_forgotten_unless_all_did(
+    tmp_path: Path, classifier: Classifier, caplog: pytest.LogCaptureFixture, stays: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with LocalDiscord() as discord:
+        left, other = discord.guild("Left"), discord.guild("Other")
+        async with living(discord, tmp_path, classifier) as parts:
+            for guild in (left, other):
+                protect(parts, guild, mode="alert")
+            parts.records.choose("-100123", {"mode": "alert"})  # a group on Telegram
+        left.remove_bot()
+        if not stays:
+            other.remove_bot()
+        async with living(discord, tmp_path, classifier) as parts:
+            words = f"removed from server {left.id}" if stays else "so nothing of them is erased"
+            await until(lambda: words in caplog.text)
+            assert parts.spaces() == sorted(["-100123", other.id] if stays else ["-100123", other.id, left.id])
+        assert discord.complaints == []
+
+
 async def test_an_outage_of_a_server_erases_nothing(haven: Living) -> None:
     async with haven() as there:
         await there.threaten(lines=THREAT[:2])
@@ -201,6 +223,7 @@ async def test_an_outage_of_a_server_erases_nothing(haven: Living) -> None:
 CALLS = {
     "another": "The same sender aims at somebody else, too: please look now",
     "crisis": "Somebody shows despair: please look now",
+    "again": "It was ruled not to be sextortion, and there is more to it now: please look again",
     "grave": "This cannot wait any more: please look now",
 }
 
@@ -234,6 +257,17 @@ async def test_another_target_of_the_same_sender_is_said_once_under_the_alert(ha
         assert len(there.discord.dms(other)) == 1
 
 
+async def test_whom_a_sender_threatened_longest_hides_nobody_else(haven: Living) -> None:
+    async with haven() as there:
+        await there.say(there.sam, "hello")
+        for target in (*[there.member("accomplice")] * 3, there.sam):
+            await there.threaten(target=target)
+        await there.calm()
+        assert there.sam.mention in there.posted()[0].text
+        assert CALLS["another"] in there.posted()[1].content
+        assert len(there.discord.dms(there.sam)) == 1
+
+
 @pytest.mark.parametrize("role", [True, False])
 async def test_despair_is_said_once_under_the_alert_with_the_role_and_whose_it_is(haven: Living, role: bool) -> None:
     async with haven() as there:
@@ -247,6 +281,53 @@ async def test_despair_is_said_once_under_the_alert_with_the_role_and_whose_it_i
             await there.calm()
         called(there, "crisis", helpers if role else None)
         assert f"**Signs of despair: act now** by {there.sam.mention}." in there.posted()[0].text
+
+
+async def test_despair_of_a_second_person_is_said_too(haven: Living) -> None:
+    async with haven() as there:
+        helpers, ann = there.guild.role("helpers"), there.member("ann")
+        protect(there.parts, there.guild, page_role=helpers.id)
+        for target in (there.sam, ann, ann):
+            await there.threaten(target=target)
+            await there.calm()
+        for user in (there.sam, ann, ann):
+            await there.say(user, "i want to kill myself")
+            await there.calm()
+        said = [one for one in there.posted() if CALLS["crisis"] in one.content]
+        assert [one.mention_roles for one in said] == [[helpers], [helpers]]
+        assert f"**Signs of despair: act now** by {there.sam.mention}, {ann.mention}." in there.posted()[0].text
+        assert [len(there.discord.dms(user)) for user in (there.sam, ann)] == [2, 2]
+
+
+async def test_an_accomplice_who_feigns_despair_hides_nobodys(haven: Living) -> None:
+    async with haven() as there:
+        accomplice, ann = there.member("accomplice"), there.member("ann")
+        for user in (ann, accomplice, there.sam):
+            await there.say(user, "hi all")
+        for line in THREAT[:3]:
+            await there.say(there.eve, line)  # to nobody in particular
+        await there.calm()
+        for user in (accomplice, there.sam):
+            await there.say(user, "i want to kill myself")
+            await there.calm()
+        assert [CALLS["crisis"] in one.content for one in there.posted()] == [False, True, True]
+        assert f"by {accomplice.mention}, {there.sam.mention}." in there.posted()[0].text
+
+
+@pytest.mark.parametrize("role", [True, False])
+async def test_what_was_ruled_out_and_goes_on_is_said_under_the_alert(haven: Living, role: bool) -> None:
+    async with haven() as there:
+        helpers = there.guild.role("helpers")
+        if role:
+            protect(there.parts, there.guild, page_role=helpers.id)
+        await there.say(there.member("ann"), "hello")
+        await there.threaten(lines=THREAT[::2])
+        await there.calm()
+        await there.discord.press(there.guild.owner, there.alert(), "Not sextortion")
+        await there.threaten()
+        await there.calm()
+        called(there, "again", helpers if role else None)
+        assert there.posted()[0].embeds[0]["title"].startswith("Looks like sextortion")
 
 
 async def test_a_case_that_becomes_grave_calls_the_role_once_under_the_alert(haven: Living) -> None:
@@ -306,8 +387,8 @@ async def test_moderators_send_advice_to_somebody_who_left(haven: Living) -> Non
         await there.calm()
         assert "cannot be written to" in there.shown()
         assert there.count(*OPEN) == 1
-        (button,) = [one for one in there.alert().components[0]["components"] if one["label"] == "Send private advice"]
-        assert button["disabled"]
+        answer = await there.discord.press(owner, there.alert(), "Send private advice")
+        assert "To whom else should Haven send" in answer.text
 
 
 async def test_a_bot_is_never_written_to(haven: Living) -> None:

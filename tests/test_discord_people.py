@@ -21,6 +21,7 @@ from bot.app import open_classifier
 from bot.config import Config
 from bot.effects import Advice
 from bot.people import People
+from bot.platforms.discord_bot.turns import OF_ONE
 from classifiers.classifier import Classifier
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -592,6 +593,37 @@ async def test_direct_messages_that_get_no_answer(home: Home, caplog: pytest.Log
     await until(lambda: discord.dms(den.sam))
     sent = [one.channel_id for one in discord.requests[since:] if one.route == "/channels/{channel_id}/messages"]
     assert sent == [discord.dm(den.ann).id, discord.dm(den.sam).id]
+    assert discord.complaints == []
+
+
+async def test_a_flood_of_direct_messages_is_answered_in_part_and_delays_no_alert(home: Home) -> None:
+    discord, den, left_out = home.discord, Den(home), home.parts.inbox.left_out
+    before, writers = left_out["discord", "flood"], [discord.user(f"flooder{number}") for number in range(25)]
+    for number in range(OF_ONE):
+        for user in (den.eve, den.eve, *writers):
+            await discord.write(discord.dm(user), user, f"{BLACKMAIL} {number} " * 10)
+    await asyncio.wait_for(den.threaten(), 5)
+    assert den.sam.mention in den.alert().text
+
+    def settled_so_far() -> int:
+        return sum(len(discord.dms(one)) for one in (den.eve, *writers)) + left_out["discord", "flood"] - before
+
+    await until(lambda: settled_so_far() == (len(writers) + 2) * OF_ONE)
+    assert left_out["discord", "flood"] > before
+    answered = len(discord.dms(den.eve))
+    await discord.write(discord.dm(den.eve), den.eve, PLAY)
+    await until(lambda: len(discord.dms(den.eve)) > answered)
+    assert discord.complaints == []
+
+
+async def test_who_asks_too_much_at_once_is_told(home: Home) -> None:
+    discord, den = home.discord, Den(home)
+    await discord.slash(den.sam, "help", where=den.general)
+    asked = [discord.slash(den.sam, "check", {"text": BLACKMAIL * 20}, where=den.general) for _ in range(3 * OF_ONE)]
+    answered = [read(answer) for answer in await asyncio.gather(*asked)]
+    busy = [text for text in answered if text.startswith("Too much is asked at the moment")]
+    assert 0 < len(busy) <= 2 * OF_ONE
+    assert sum(text.startswith("This looks like blackmail") for text in answered) == len(answered) - len(busy)
     assert discord.complaints == []
 
 

@@ -112,6 +112,57 @@ async def test_a_reply_without_a_ping_says_whom_a_threat_is_aimed_at(haven: Livi
         assert len(there.discord.dms(there.sam)) == 1
 
 
+async def test_a_threat_is_aimed_at_whom_it_answers_and_not_at_whom_it_names_besides(haven: Living) -> None:
+    async with haven() as there:
+        ann, bob = there.member("ann"), there.member("bob")
+        for author in (ann, bob):
+            await there.say(author, "hi everybody")
+        stop = await there.say(there.sam, "please stop")
+        for line in THREAT:
+            await there.say(there.eve, f"{line}, and to <@{ann.id}>", reply_to=stop, mentions=[bob, ann])
+        await there.calm()
+        assert there.shown().endswith("was warned in private")
+        assert [len(there.discord.dms(one)) for one in (there.sam, ann, bob)] == [1, 0, 0]
+
+
+async def test_who_is_named_first_is_first_in_whatever_order_discord_says_them(haven: Living) -> None:
+    async with haven() as there:
+        ann = there.member("ann")
+        await there.say(ann, "hi everybody")
+        await there.say(there.sam, "hi")
+        for line in THREAT:
+            await there.say(there.eve, f"<@{there.sam.id}> {line}, and to <@{ann.id}>", mentions=[ann, there.sam])
+        await there.calm()
+        assert there.shown().endswith("was warned in private")
+        assert there.discord.dms(ann) == []
+
+
+async def test_who_was_only_greeted_is_not_warned_of_a_threat_to_somebody_else(haven: Living) -> None:
+    async with haven() as there:
+        ann, bob = there.member("ann"), there.member("bob")
+        for author in (ann, bob):
+            await there.say(author, "hi everybody")
+        await there.say(there.eve, f"<@{bob.id}> hi, nice to see you here")
+        for line in THREAT:
+            await there.say(there.sam, "please no")
+            await there.say(there.eve, line)
+        await there.calm()
+        assert senders(there) == [there.eve.mention]
+        assert there.discord.dms(bob) == []
+
+
+async def test_nobody_is_warned_who_is_not_in_the_server(haven: Living) -> None:
+    async with haven() as there:
+        stranger = there.discord.user("stranger")
+        there.discord.guild("Elsewhere").join(stranger)
+        await there.say(there.sam, "hi")
+        await there.say(there.member("ann"), "hi")
+        await there.threaten(target=stranger)
+        await there.calm()
+        assert senders(there) == [there.eve.mention]
+        assert there.discord.dms(stranger) == []
+
+
 async def test_threads_forum_posts_and_voice_chat_are_read_and_skipped_ones_are_not(haven: Living) -> None:
     async with haven() as there:
         guild = there.guild

@@ -19,7 +19,7 @@ from bot.ledger import Ledger
 from bot.linker import Linker
 from bot.policy import Mode, Policy, Recipient, private_space
 from bot.rotation import rotate
-from bot.rulings import report
+from bot.rulings import report, rule
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
@@ -81,10 +81,21 @@ class World:
             done.append(row.effect)
         return done
 
-    def known(self, case: Case) -> Elsewhere | None:
+    def held(self, case: Case) -> Case:
         held = self.store.case_of(case.id)
         assert held
-        return held.elsewhere
+        return held
+
+    def known(self, case: Case) -> Elsewhere | None:
+        return self.held(case).elsewhere
+
+    def goes_on(self, case: Case, minutes: float) -> Case:
+        """Let the sender of a case write once more."""
+        now = replace(self.held(case), seen_at=NOON + timedelta(minutes=minutes))
+        with self.store.transaction():
+            now, effects = self.linker.link(now, (), [], NOW)
+            self.store.record(now, effects, NOW)
+        return now
 
 
 @pytest.fixture
@@ -224,6 +235,16 @@ def test_who_is_forgotten_leaves_no_mark_of_what_was_written_to_them(world: Worl
     assert world.store.query("SELECT * FROM marks") == []
 
 
+def test_a_sender_who_writes_ever_more_handles_fills_nothing(world: World) -> None:
+    case = world.case("home", SCRIPT)
+    for number in range(0, 2000, 100):
+        wallets = [f"0x{one:040x}" for one in range(number, number + 100)]
+        case, _ = world.linker.link(case, (), wallets, NOW)
+    ((kept,),) = world.store.query("SELECT count(*) FROM marks")
+    assert kept == 400
+    assert world.case("away", SCRIPT).elsewhere == Elsewhere(1, 1)
+
+
 def test_the_file_shows_neither_words_nor_handles_nor_a_hash_that_can_be_guessed(world: World, file: Path) -> None:
     world.case("home", SCRIPT, written=[WALLET])
     world.store.checkpoint()
@@ -315,10 +336,59 @@ def test_despair_in_a_raid_is_never_gathered(world: World) -> None:
     assert any(isinstance(one, AlertModerators) and one.alert.case == case.id for one in world.deliver())
 
 
-def test_when_the_case_of_the_alert_is_gone_the_next_has_one(world: World) -> None:
+def test_when_the_case_of_the_alert_is_gone_another_alert_stands_for_the_next(world: World) -> None:
     cases = raid(world, 5)
     world.store.forget(cases[0].about, NOW)
-    assert raid(world, 1, minutes=1)[0].post is not None
+    assert raid(world, 1, minutes=1)[0].under == cases[1].id
+
+
+def dismiss(world: World, *cases: Case) -> None:
+    for case in cases:
+        world.store.record(*rule(world.held(case), Ruling.NOT_SEXTORTION), NOW)
+        world.linker.ruled(case, Ruling.NOT_SEXTORTION, NOW, counts=True)
+
+
+def test_no_case_stands_under_an_alert_that_was_ruled_out(world: World) -> None:
+    cases = raid(world, RAID)
+    dismiss(world, *cases)
+    later = raid(world, RAID + 1, minutes=1)
+    assert [case.under for case in later] == [None] * RAID + [later[0].id]
+    dismiss(world, later[0])
+    assert raid(world, 1, minutes=2)[0].under == later[1].id
+
+
+@pytest.mark.parametrize(("dismissed", "minutes", "alone"), [(False, 9, False), (True, 9, True), (False, 11, True)])
+def test_who_goes_on_after_the_raid_or_its_alert_gets_an_alert_of_their_own(
+    world: World, dismissed: bool, minutes: float, alone: bool
+) -> None:
+    cases = raid(world, RAID + 1)
+    assert cases[-1].under == cases[0].id
+    world.deliver()
+    if dismissed:
+        dismiss(world, *cases[:RAID])
+    case = world.goes_on(cases[-1], minutes)
+    told = [one.alert.case for one in world.deliver() if isinstance(one, AlertModerators)]
+    assert told == ([case.id] if alone else [])
+    assert (case.under is None) is alone
+    world.goes_on(case, minutes + 1)
+    assert not any(isinstance(one, AlertModerators) for one in world.deliver())
+
+
+def test_who_is_ruled_on_gets_no_alert_for_going_on(world: World) -> None:
+    cases = raid(world, RAID + 1)
+    world.deliver()
+    world.store.record(*rule(cases[-1], Ruling.CONFIRMED), NOW)
+    world.goes_on(cases[-1], 60)
+    assert not any(isinstance(one, AlertModerators) for one in world.deliver())
+
+
+def test_a_raid_that_goes_on_storms_nobody_either(world: World) -> None:
+    cases = raid(world, 40)
+    world.deliver()
+    for minutes in (11, 12):
+        for case in cases[RAID:]:
+            world.goes_on(case, minutes)
+    assert sum(isinstance(one, AlertModerators) for one in world.deliver()) == RAID
 
 
 def test_which_cases_an_alert_stands_for(world: World) -> None:

@@ -333,9 +333,12 @@ def test_despair_calls_the_role_once_more_even_where_it_was_called(level: Level,
     )
     assert pages(effects) == [page_of(case, "crisis")]
     assert case.paged
-    case, effects = decided(case, found(hours=2, crisis=True, target=BEN))
+    assert pages(despair(case, SAM, NOBODY_YET)[1]) == []
+    case, effects = decided(case, found(hours=2, target=BEN))
     assert pages(effects) == [page_of(case, "another", None)]
-    assert pages(despair(case, BEN, NOBODY_YET)[1]) == []
+    case, effects = despair(case, BEN, NOBODY_YET)
+    assert pages(effects) == [page_of(case, "crisis")]
+    assert pages(decided(case, found(hours=3, crisis=True, target=BEN))[1]) == []
 
 
 def test_despair_and_somebody_else_at_once_are_one_word() -> None:

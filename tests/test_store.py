@@ -627,11 +627,19 @@ def test_who_asks_for_it_themselves_leaves_the_words_where_others_are_aimed_at(s
     assert store.case_of("two") == replace(two, targets=(), evidence=())
 
 
+def test_who_has_themselves_forgotten_again_and_again_leaves_no_more_lines(store: Store) -> None:
+    store.record(case_about(KAYLA, "seen", SAM), [], 1.0)
+    for _ in range(5):
+        store.forget(SAM, 2.0, own=True)
+        store.forget(BEN, 2.0, own=True)
+    assert store.query("SELECT act, case_id FROM audit") == [("somebody_forgotten", "seen")]
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_who_is_forgotten_is_not_said_to_despair_either(store: Store, own: bool) -> None:
     seen = replace(case_about(KAYLA, "seen", SAM, BEN), despairing=SAM)
     untargeted = replace(case_about(KAYLA, "untargeted", BEN), despairing=SAM)
-    others = replace(case_about(KAYLA, "others", SAM, BEN), despairing=BEN)
+    others = replace(case_about(KAYLA, "others", SAM, BEN), despairing=BEN, also_despairing=(SAM,))
     for case in (seen, untargeted, others):
         store.record(case, [], 1.0)
     assert store.forget(SAM, 2.0, own=own) == 3
@@ -639,7 +647,10 @@ def test_who_is_forgotten_is_not_said_to_despair_either(store: Store, own: bool)
     assert [(case.crisis, case.despairing) for case in held if case] == [(True, None), (True, None), (True, BEN)]
     edits = [effect for effect in taken(store) if isinstance(effect, UpdateAlert)]
     assert len(edits) == 3
-    assert not any(SAM in (edit.alert.despairing, *(t.account for t in edit.alert.targets)) for edit in edits)
+    assert not any(
+        SAM in (edit.alert.despairing, *edit.alert.also_despairing, *(t.account for t in edit.alert.targets))
+        for edit in edits
+    )
 
 
 def test_a_warning_that_is_settled_after_its_target_was_forgotten_leaves_no_trace(store: Store, file: Path) -> None:

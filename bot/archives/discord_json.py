@@ -74,7 +74,7 @@ def _entries(cursor: Cursor, place: _Place) -> Iterator[Entry]:
         forwarded = bool(snapshots) or reference.get("type") == "Forward"
         named = [_account(mention) for mention in objects(message.get("mentions"))]
         if not forwarded:
-            named += recent.author(label(reference.get("messageId")))
+            named = [*recent.author(label(reference.get("messageId"))), *named]
         recent.add(label(message.get("id")), author)
         text, quoted = unquote(_content(message))
         yield Entry(

@@ -65,6 +65,11 @@ def recipients(author: Account, named: list[Account]) -> tuple[Account, ...]:
     return tuple(account for account in dict.fromkeys(named) if account != author)
 
 
+def sound(text: str) -> str:
+    """Return a text that can be written down: JSON may carry halves of characters."""
+    return text.encode(errors="replace").decode()
+
+
 def label(value: object) -> str | None:
     """Return an id or a name as text, None for what is neither text nor a whole number, or empty."""
     if isinstance(value, int) and not isinstance(value, bool):

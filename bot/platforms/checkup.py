@@ -1,4 +1,4 @@
-"""What `/doctor` looks at on every platform, and the plain words for what a space may choose."""
+"""What `/doctor` looks at and `/evidence` hands out on every platform, and the words for what a space may choose."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from bot.advice import Finding as Checked
+from bot.effects import Act
+from bot.evidence import Origin, sealed, sheet
 from bot.feedback import BOUND, FEWEST, RULINGS
 from bot.parts import Parts
 from bot.policy import AdviceBy, Mode, Policy
@@ -80,3 +83,11 @@ def inside(parts: Parts, space: str, platform: str, key: str, actor: Account | N
         yield Finding("the model misses a plain threat: run haven config check on Haven's computer", fine=False)
     else:
         yield Finding(f"the model knows a plain threat, in {took:.0f} ms")
+
+
+def take(parts: Parts, space: str, id: str, moderator: Account, origin: Origin) -> bytes:
+    """Return the sealed sheet of a case, once it is written down who takes it."""
+    case, history = parts.moderation.case(space, id, moderator), parts.moderation.history(space, id)
+    content = sealed(sheet(case, history, moderator, parts.clock(), origin), parts.store.seal)
+    parts.moderation.act(space, id, Act.TOOK_EVIDENCE, moderator, f"SHA-256 {sha256(content).hexdigest()}")
+    return content

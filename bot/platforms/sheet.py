@@ -20,6 +20,7 @@ _CALLS = {
     "grave": "This cannot wait any more: please look now",
     "another": "The same sender aims at somebody else, too: please look now",
     "crisis": "Somebody shows despair: please look now",
+    "again": "It was ruled not to be sextortion, and there is more to it now: please look again",
 }
 _TARGETS = 8
 _LINES, _SPACE = 8, 2600
@@ -80,7 +81,8 @@ def seen(alert: Alert, markup: Markup) -> list[str]:
     """Return what was seen and why, with a line for each message that showed something, in their order."""
     lines = []
     if alert.crisis:
-        who = f" by {markup.person(alert.despairing)}" if alert.despairing else ""
+        known = [markup.person(one) for one in (alert.despairing, *alert.also_despairing[:_TARGETS]) if one]
+        who = f" by {', '.join(known)}" if known else ""
         lines.append(f"{markup.bold('Signs of despair: act now')}{who}.")
     if alert.evidence and not alert.reported:
         lines.append(advice.because(alert.locale, alert.evidence))

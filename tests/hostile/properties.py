@@ -23,6 +23,7 @@ from rich.console import Console
 
 from bot.app import composed, open_classifier, serve
 from bot.archives import read
+from bot.archives.export import sound
 from bot.case import Case
 from bot.config import Config, load_config
 from bot.effects import Advice, Target
@@ -238,7 +239,7 @@ def check_button(id: str) -> None:
     """What comes back with a press is what Haven wrote there, or leads nowhere."""
     if found := on_discord.BUTTON.fullmatch(id):
         assert id == on_discord.button_id(found["act"], found["of"] or "")
-    data = telegram_payloads.sound(payloads.pressed(id).data or "")
+    data = sound(payloads.pressed(id).data or "")
     of = data.partition(":")[2]
     assert _nothing().case_of(of) is None
     assert not setup.is_group(of) or of == str(int(of))

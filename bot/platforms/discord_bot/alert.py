@@ -31,7 +31,10 @@ def embed(alert: Alert) -> discord.Embed:
 
 
 def presses(alert: Alert) -> list[Press]:
-    """Return the buttons under an alert; each carries the case's id, so that it works after a restart."""
+    """Return the buttons under an alert; each carries the case's id, so that it works after a restart.
+
+    Advice can always be sent to somebody else than whom Haven took for the one who is meant.
+    """
     styles = {"confirm": discord.ButtonStyle.primary}
     return [
         Press(
@@ -39,7 +42,7 @@ def presses(alert: Alert) -> list[Press]:
             button.act,
             alert.case,
             discord.ButtonStyle.danger if button.danger else styles.get(button.act, discord.ButtonStyle.secondary),
-            not button.enabled,
+            not (button.enabled or (button.act == "advise" and alert.sender)),
             row,
         )
         for row, buttons in enumerate(sheet.buttons(alert))

@@ -21,6 +21,7 @@ from bot.platforms.discord_bot.markup import person
 from bot.platforms.discord_bot.pages import Press
 from bot.platforms.discord_bot.reading import account
 from bot.rulings import SENDABLE
+from classifiers.assessment import Kind
 from classifiers.conversation import Account
 
 WHOM = re.compile(r"haven_whom:(?P<case>[0-9a-f]{10})")
@@ -82,7 +83,7 @@ async def _dismiss_all(interaction: Interaction, case: str) -> None:
 
 
 async def _advise(interaction: Interaction, case_id: str) -> None:
-    """Write to whom the case is aimed at; where that is not known, ask the moderator."""
+    """Write to whom the case is aimed at; where that is not known, or it is done, ask the moderator to whom else."""
     await answers.begin(interaction)
     presser(interaction)
     case = await _case(interaction, case_id)
@@ -90,9 +91,9 @@ async def _advise(interaction: Interaction, case_id: str) -> None:
     if waiting:
         await _send_advice(interaction, case_id, waiting)
         return
-    if case.targets:
+    if case.targets and case.kind is Kind.DISCLOSURE:
         raise RefusedError(_NOTHING_TO_SEND)
-    likely = [discord.Object(int(case.likely.id), type=discord.User)] if case.likely else []
+    likely = [discord.Object(int(case.likely.id), type=discord.User)] if case.likely and not case.targets else []
     chooser: discord.ui.View = discord.ui.View(timeout=None)
     chooser.add_item(
         discord.ui.UserSelect(
@@ -100,7 +101,8 @@ async def _advise(interaction: Interaction, case_id: str) -> None:
         )
     )
     chooser.stop()
-    await answers.answer(interaction, "To whom should Haven send the private advice?", view=chooser)
+    whom = "There is nothing more to send to whom the alert names. To whom else" if case.targets else "To whom"
+    await answers.answer(interaction, f"{whom} should Haven send the private advice?", view=chooser)
 
 
 async def advise_picked(

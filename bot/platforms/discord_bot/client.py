@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,7 @@ from bot.platforms.discord_bot.buttons import HavenButton, HavenSelect, HavenSet
 from bot.platforms.discord_bot.channels import WANTED
 from bot.platforms.discord_bot.doctor import INTENT_OFF
 from bot.platforms.discord_bot.reading import NAME, to_message
+from bot.platforms.discord_bot.turns import Turns
 from classifiers.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class HavenClient(commands.AutoShardedBot):
         )
         self.parts = parts
         self.settings = settings
+        self.asked, self.written = Turns(), Turns()  # with commands and buttons; in private messages
         self._seen: dict[str, float] = {}
         self._leaving = False
         self._lost: set[int] = set()
@@ -125,6 +128,7 @@ class HavenClient(commands.AutoShardedBot):
         log.info("discord: connected as %s to %d servers, %s", self.user, len(self.guilds), mode)
         if not self.guilds and self.application_id:
             log.info("discord: invite it with %s", invitation(self.application_id))
+        await self._leave_lost_servers()
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
         """Say that a connection broke; discord.py resumes it."""
@@ -147,9 +151,7 @@ class HavenClient(commands.AutoShardedBot):
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Forget a server that Haven was taken out of."""
-        await self.parts.inbox.caught_up()  # what was read of it before would be kept after
-        await asyncio.to_thread(self.parts.leave, str(guild.id))
-        log.info("discord: removed from server %d; what was kept of it is erased", guild.id)
+        await self._leave(guild.id)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Take forms; the library hands everything else to commands and buttons itself."""
@@ -183,6 +185,25 @@ class HavenClient(commands.AutoShardedBot):
             return
         await self.parts.inbox.put(translated)
         await self._note_seen(translated.space)
+
+    async def _leave_lost_servers(self) -> None:
+        """Forget the servers that removed Haven while it was off; where all did, this may be another bot's database."""
+        known = [int(space) for space in await asyncio.to_thread(self.parts.spaces) if space.isdecimal()]
+        lost = [id for id in known if self.get_guild(id) is None]
+        if lost and len(lost) == len(known):
+            log.warning("discord: in none of the servers that the database knows, so nothing of them is erased")
+            return
+        for id in lost:
+            with suppress(discord.HTTPException, aiohttp.ClientError, OSError):  # the next start asks again
+                try:
+                    await self.fetch_guild(id, with_counts=False)
+                except (discord.NotFound, discord.Forbidden):
+                    await self._leave(id)
+
+    async def _leave(self, id: int) -> None:
+        await self.parts.inbox.caught_up()  # what was read of it before would be kept after
+        await asyncio.to_thread(self.parts.leave, str(id))
+        log.info("discord: removed from server %d; what was kept of it is erased", id)
 
     async def _note_seen(self, space: str) -> None:
         """Keep for /doctor when the space was last read, every ten minutes at most."""

@@ -15,10 +15,9 @@ from discord import app_commands
 from bot import advice
 from bot.case import Case, view
 from bot.effects import Act
-from bot.evidence import Origin, happened, sealed, sheet
+from bot.evidence import Origin, happened
 from bot.moderation import Event
-from bot.parts import Parts
-from bot.platforms.checkup import Finding, inside
+from bot.platforms.checkup import Finding, inside, take
 from bot.platforms.discord_bot import alert, answers, setup
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.case_buttons import presser
@@ -26,7 +25,6 @@ from bot.platforms.discord_bot.doctor import examine, intent
 from bot.platforms.discord_bot.markup import disarmed, jump, moment, person
 from bot.platforms.discord_bot.pages import buttons
 from bot.platforms.discord_bot.reading import NAME, account
-from classifiers.conversation import Account
 
 _MOST = 10
 _WHOLE, _EMBEDS = 4096, 6000  # characters of a description, and of all embeds of a message
@@ -118,7 +116,7 @@ async def evidence(interaction: Interaction, id: _CaseId) -> None:
     """Hand out the sheet of a case; the audit trail says who took it."""
     await answers.begin(interaction)
     moderator, parts = presser(interaction), interaction.client.parts
-    content = await asyncio.to_thread(_take, parts, str(moderator.guild.id), id, account(moderator))
+    content = await asyncio.to_thread(take, parts, str(moderator.guild.id), id, account(moderator), _ORIGIN)
     parts.outbox.wake()
     text = (
         "Give this file to the police as it is: in the UK call 101, or 999 if life is at risk. It has the words and the"
@@ -127,14 +125,6 @@ async def evidence(interaction: Interaction, id: _CaseId) -> None:
     )
     file = discord.File(io.BytesIO(content), f"haven-evidence-{id}.txt")
     await answers.answer(interaction, text, file=file)
-
-
-def _take(parts: Parts, space: str, id: str, moderator: Account) -> bytes:
-    """Return the sealed sheet of a case, once it is written down who takes it."""
-    found, history = parts.moderation.case(space, id, moderator), parts.moderation.history(space, id)
-    content = sealed(sheet(found, history, moderator, parts.clock(), _ORIGIN), parts.store.seal)
-    parts.moderation.act(space, id, Act.TOOK_EVIDENCE, moderator, f"SHA-256 {sha256(content).hexdigest()}")
-    return content
 
 
 def _connection(latency: float) -> Finding:

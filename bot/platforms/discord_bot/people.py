@@ -19,6 +19,7 @@ from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.channels import reads_alerts
 from bot.platforms.discord_bot.pages import Press, buttons, embed_of, help_presses
 from bot.platforms.discord_bot.reading import NAME, account, shown_words
+from bot.platforms.discord_bot.turns import BusyError, Turns
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:
@@ -145,9 +146,18 @@ async def answer_direct_message(client: HavenClient, message: discord.Message) -
     written = message.type in (discord.MessageType.default, discord.MessageType.reply)
     if message.author.bot or not written:
         return
+    try:
+        with client.written.admitted(account(message.author)):
+            await _answer_message(client, message)
+    except BusyError:
+        client.parts.inbox.left_out[NAME, "flood"] += 1
+
+
+async def _answer_message(client: HavenClient, message: discord.Message) -> None:
     locale = client.parts.policies.of(NAME).locale
     try:
-        embed = await _checked(client, account(message.author), _readable(message), str(message.id), None, locale)
+        person, text = account(message.author), _readable(message)
+        embed = await _checked(client, client.written, person, text, str(message.id), None, locale)
     except Exception as error:  # noqa: BLE001 (whoever asks is answered)
         log.error("discord: a private check failed (%s)", type(error).__name__)
         embed = discord.Embed(description=advice.says(locale).failed)
@@ -164,17 +174,19 @@ def _readable(message: discord.Message) -> str:
 
 
 async def _answer_check(interaction: Interaction, text: str, key: str, author: Account | None) -> None:
-    locale = interaction.client.locale_of(interaction)
-    embed = await _checked(interaction.client, account(interaction.user), text, key, author, locale)
-    await answers.answer(interaction, embed=embed, presses=help_presses(locale))
+    client, person = interaction.client, account(interaction.user)
+    locale = client.locale_of(interaction)
+    with client.asked.admitted(person):
+        embed = await _checked(client, client.asked, person, text, key, author, locale)
+        await answers.answer(interaction, embed=embed, presses=help_presses(locale))
 
 
 async def _checked(
-    client: HavenClient, person: Account, text: str, key: str, author: Account | None, locale: str
+    client: HavenClient, turns: Turns, person: Account, text: str, key: str, author: Account | None, locale: str
 ) -> discord.Embed:
     if not text.strip():
         return discord.Embed(description=advice.says(locale).nothing_to_check)
-    verdict: Verdict = await asyncio.to_thread(client.parts.people.check, person, text, key, author)
+    verdict: Verdict = await turns.serve(client.parts.people.check, person, text, key, author)
     return embed_of(advice.checked(locale, verdict.finding, verdict.evidence, crisis=verdict.crisis))
 
 
@@ -208,7 +220,9 @@ async def _stop(interaction: Interaction, _of: str) -> None:
 
 async def _export(interaction: Interaction, _of: str) -> None:
     await answers.begin(interaction)
-    held = await asyncio.to_thread(interaction.client.parts.people.export, account(interaction.user))
+    turns, person = interaction.client.asked, account(interaction.user)
+    with turns.admitted(person):
+        held = await turns.serve(interaction.client.parts.people.export, person)
     file = discord.File(io.BytesIO(held), "haven-about-me.json")
     await answers.answer(interaction, advice.says(interaction.client.locale_of(interaction)).exported, file=file)
 
@@ -221,8 +235,9 @@ async def _delete_mine(interaction: Interaction, _of: str) -> None:
 
 async def _delete_mine_yes(interaction: Interaction, _of: str) -> None:
     await answers.begin(interaction)
-    parts = interaction.client.parts
-    await asyncio.to_thread(parts.people.delete, account(interaction.user))
+    parts, turns, person = interaction.client.parts, interaction.client.asked, account(interaction.user)
+    with turns.admitted(person):
+        await turns.serve(parts.people.delete, person)
     parts.outbox.wake()
     await answers.answer(interaction, advice.says(interaction.client.locale_of(interaction)).deleted)
 

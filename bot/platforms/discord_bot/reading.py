@@ -8,7 +8,7 @@ import discord
 
 from bot.archives import media
 from bot.archives.discord_json import unquote
-from bot.archives.export import recipients
+from bot.archives.export import recipients, sound
 from classifiers.conversation import Account, Message
 
 NAME = "discord"
@@ -34,15 +34,11 @@ def to_message(message: discord.Message) -> Message | None:
     """
     if message.author.bot or message.webhook_id or message.type not in _WRITTEN:
         return None
-    quotes = _sound(unquote(message.content)[1])
+    quotes = sound(unquote(message.content)[1])
     text, quoted = own_words(message), "\n".join(filter(None, [quotes, forwarded_words(message)]))
     if not text and not quoted:
         return None
     author = account(message.author)
-    replied = message.reference.resolved if message.reference else None
-    named = [user for user in message.mentions if not user.bot]
-    if isinstance(replied, discord.Message) and not replied.author.bot and not message.message_snapshots:
-        named.append(replied.author)
     return Message(
         id=str(message.id),
         space=str(message.guild.id) if message.guild else NAME,
@@ -50,17 +46,30 @@ def to_message(message: discord.Message) -> Message | None:
         author=author,
         text=text,
         sent_at=message.edited_at or message.created_at,
-        to=recipients(author, [account(user) for user in named]),
+        to=recipients(author, _named(message)),
         quoted=quoted,
         forwarded=bool(message.message_snapshots),
     )
+
+
+def _named(message: discord.Message) -> list[Account]:
+    """Return whom a message is said to: whom it answers, then the members whom it mentions, in the order of its words.
+
+    Discord mentions anybody, also who has never been in the server and cannot be meant.
+    """
+    members = {user.id: user for user in message.mentions if isinstance(user, discord.Member) and not user.bot}
+    named = [account(members[id]) for id in (*message.raw_mentions, *members) if id in members]
+    replied = message.reference.resolved if message.reference else None
+    if isinstance(replied, discord.Message) and not replied.author.bot and not message.message_snapshots:
+        return [account(replied.author), *named]
+    return named
 
 
 def own_words(message: discord.Message) -> str:
     """Return what the author wrote, without quotes and markup, with a word for each file, a post's title and a poll."""
     titles = [message.channel.name] if isinstance(message.channel, discord.Thread) and _begins(message) else []
     poll = [message.poll.question, *(answer.text for answer in message.poll.answers)] if message.poll else []
-    return _sound("\n".join(filter(None, [*titles, _words(unquote(message.content)[0], message), *poll])))
+    return sound("\n".join(filter(None, [*titles, _words(unquote(message.content)[0], message), *poll])))
 
 
 def _begins(message: discord.Message) -> bool:
@@ -79,13 +88,8 @@ def shown_words(message: discord.Message) -> str:
 
 
 def _words(content: str, holder: discord.Message | discord.MessageSnapshot) -> str:
-    content = _sound(content)
+    content = sound(content)
     for pattern, plain in _MARKUP:
         content = pattern.sub(plain, content)
     files = [media.word(attachment.filename) for attachment in holder.attachments]
     return media.append(content.strip(), [*files, *(media.STICKER for _ in holder.stickers)])
-
-
-def _sound(text: str) -> str:
-    """Return a text that can be written down: JSON may carry halves of characters."""
-    return text.encode(errors="replace").decode()

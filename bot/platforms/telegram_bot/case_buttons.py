@@ -21,11 +21,12 @@ from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot import advice
+from bot.archives.export import sound
 from bot.case import Case, view
 from bot.effects import Act, Advice, Ruling, Target
 from bot.moderation import NothingToSendError, RefusedError
 from bot.platforms.telegram_bot import answers, people, rights, setup
-from bot.platforms.telegram_bot.reading import account, sound
+from bot.platforms.telegram_bot.reading import account
 from bot.rulings import SENDABLE
 from classifiers.conversation import Account
 

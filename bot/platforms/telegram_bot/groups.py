@@ -7,7 +7,6 @@ import io
 import logging
 import re
 from contextlib import suppress
-from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,15 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Mess
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.archives.export import sound
 from bot.case import view
 from bot.effects import Act
-from bot.evidence import Origin, happened, sealed, sheet
+from bot.evidence import Origin, happened
 from bot.moderation import RefusedError
+from bot.platforms.checkup import take
 from bot.platforms.telegram_bot import alert, answers, case_buttons, doctor, rights, setup
 from bot.platforms.telegram_bot.markup import disarmed, jump, latest
-from bot.platforms.telegram_bot.reading import NAME, account, sound
+from bot.platforms.telegram_bot.reading import NAME, account
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:
@@ -195,16 +196,8 @@ async def _evidence(client: HavenClient, message: Message, id: str) -> None:
     except (Forbidden, BadRequest):
         link = client.deep_link("help")
         raise RefusedError(f"Haven cannot write to you in private: press Start at {link} and try again") from None
-    content = await asyncio.to_thread(_take, client, case.space, id, actor)
+    content = await asyncio.to_thread(take, client.parts, case.space, id, actor, _ORIGIN)
     client.parts.outbox.wake()
     file = InputFile(io.BytesIO(content), f"haven-evidence-{id}.txt")
     await client.bot.send_document(int(actor.id), file, caption=_POLICE)
     await answers.say(message, "Sent to you in private.")
-
-
-def _take(client: HavenClient, space: str, id: str, actor: Account) -> bytes:
-    moderation = client.parts.moderation
-    found, history = moderation.case(space, id, actor), moderation.history(space, id)
-    content = sealed(sheet(found, history, actor, client.parts.clock(), _ORIGIN), client.parts.store.seal)
-    moderation.act(space, id, Act.TOOK_EVIDENCE, actor, f"SHA-256 {sha256(content).hexdigest()}")
-    return content

@@ -24,11 +24,12 @@ from telegram.constants import ChatType
 
 from bot import advice
 from bot.advice import Finding
+from bot.archives.export import sound
 from bot.moderation import RefusedError
 from bot.people import NotSetUpError, TooManyReportsError
 from bot.platforms.telegram_bot import answers, rights, setup
 from bot.platforms.telegram_bot.pages import help_rows, html_of, keyboard
-from bot.platforms.telegram_bot.reading import account, command_of, origin, parted, sound
+from bot.platforms.telegram_bot.reading import account, command_of, origin, parted
 from classifiers.conversation import Account
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from telegram import (
 from telegram.constants import MessageEntityType
 
 from bot.archives import media
-from bot.archives.export import recipients
+from bot.archives.export import recipients, sound
 from classifiers.conversation import Account, Message
 
 NAME = "telegram"
@@ -208,8 +208,3 @@ def command_of(message: TelegramMessage, entities: Sequence[MessageEntity], user
     if whose and whose.lower() != username.lower():
         return None
     return name.lower(), text[first.length :].strip()
-
-
-def sound(text: str) -> str:
-    """Return a text that can be written down: JSON may carry halves of characters."""
-    return text.encode(errors="replace").decode()
