@@ -16,7 +16,7 @@ from bot.case import after
 from bot.effects import AdviseTarget, AlertModerators, Delivery, Outcome, Platform
 from bot.policy import Policy
 from bot.rulings import withheld
-from bot.store import Row, Store
+from bot.store import LONGEST_HOLD, Row, Store
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -166,9 +166,12 @@ class Outbox:
 
 
 def _is_forgotten(platform: Platform, row: Row, at: float, first: float) -> bool:
-    """Return whether a warning that may have been sent would be sent twice at a time."""
+    """Return whether a warning that may have been sent would be sent twice at a time.
+
+    By a clock that was set back since, it was begun in the future: nobody knows then how long ago that is.
+    """
     begun_at = first if row.begun_at is None else row.begun_at
-    return isinstance(row.effect, AdviseTarget) and at - begun_at > platform.remembers
+    return isinstance(row.effect, AdviseTarget) and not 0 <= at - begun_at <= platform.remembers
 
 
 async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
@@ -188,7 +191,7 @@ async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
 def wait_before(attempts: int, retry_after: float | None, chance: float) -> float:
     """Return the seconds until the next attempt: doubling, at most 15 minutes, spread by `chance` (0 to 1).
 
-    A platform's own `retry_after` is a floor.
+    A platform's own `retry_after` is a floor, up to `LONGEST_HOLD`.
     """
     doubling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 20))
-    return max(doubling * (0.5 + chance), retry_after or 0.0)
+    return min(LONGEST_HOLD, max(doubling * (0.5 + chance), retry_after or 0.0))

@@ -105,6 +105,8 @@ class Bench:
             life.live()
         os.close(theirs)
         try:
-            return world.watch(self._listening, child, ends)
+            code = world.watch(self._listening, child, ends)
         finally:
             os.close(ends)
+        world.harms += code != ENDED  # nobody settles any more what was under way
+        return code

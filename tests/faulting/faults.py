@@ -14,7 +14,7 @@ from faulting.steps import die
 from faulting.world import World
 
 HOUR = 3600.0
-_JUMP = 3 * HOUR
+_JUMP, _HOP = 3 * HOUR, 0.5 * HOUR
 _STALL = 100.0  # more than an attempt may take
 _FRAME = 24 + 4096  # of the write-ahead log: a header and a page
 _LOCKED = 0.03
@@ -169,6 +169,8 @@ FAULTS = (
     Fault("locked long", _locked(0)),
     Fault("clock back", _jump(-_JUMP)),
     Fault("clock back", _kill, _off(-_JUMP)),
+    Fault("clock back", _jump(-_HOP)),
+    Fault("clock back", _kill, _off(-_HOP)),
     Fault("clock forward", _jump(_JUMP)),
     Fault("clock forward", _kill, _off(_JUMP)),
     Fault("loop stalls", _stall),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from faulting.haven import EVE, MAL, SPACE
-from faulting.world import Done, World
+from faulting.world import World
 
 from bot.case import Case, view
 from bot.effects import Advice, AdviseTarget, AlertModerators, Outcome
@@ -29,7 +29,6 @@ def broken(world: World, *, erased: bool = False) -> list[str]:
         waiting = connection.execute("SELECT effect, attempts FROM outbox WHERE settled_at IS NULL").fetchall()
         wrong += [f"{effect} still waits after {attempts} attempts" for effect, attempts in waiting]
     wrong += _warnings(world)
-    wrong += _repeats(world)
     with closing(Store(world.database, load_seal(world.folder / "haven.key", {}, create=False))) as store:
         cases = store.latest_cases(SPACE, 100)
         if erased:
@@ -87,12 +86,3 @@ def _warnings(world: World) -> Iterator[str]:
         if target in (EVE, MAL):
             yield f"{target.id}, who threatens, was written to"
 
-
-def _repeats(world: World) -> Iterator[str]:
-    """What a platform can tell apart is done once; what it cannot, once more for each time that the end was unknown."""
-    by_key: dict[str, list[Done]] = {}
-    for done in world.done:
-        by_key.setdefault(done.key, []).append(done)
-    for key, times in by_key.items():
-        if len(times) > 1 + world.harms:
-            yield f"{type(times[0].effect).__name__} {key} was done {len(times)} times"

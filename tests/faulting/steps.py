@@ -30,8 +30,9 @@ class Steps:
         self._at = at
         self._harm = harm
 
-    def reach(self, step: str) -> None:
-        """Come to a step of which SQLite knows nothing."""
+    def reach(self, step: str, *, committing: bool = False) -> None:
+        """Come to a step."""
+        self.committing = committing
         if self.quiet:
             return
         if self.editing and step not in ("read", "assessed", "recorded"):
@@ -44,15 +45,12 @@ class Steps:
 
     def statement(self, sql: str) -> None:
         """Come to a statement of SQL, or to a commit."""
-        self.committing = sql == "COMMIT"
+        committing, step = sql == "COMMIT", self.phase
         if any(f" {table} " in f"{sql} " for table in _LINKS) and self.phase not in ("forget", "retention"):
-            self.reach("mark")
-        elif self.phase == "begun":
-            self.reach("begun")
+            step = "mark"
         elif self.phase in ("begin", "settle", "decide"):
-            self.reach(f"{self.phase}: commit" if sql == "COMMIT" else f"{self.phase}: each statement")
-        else:
-            self.reach(self.phase)
+            step += ": commit" if committing else ": each statement"
+        self.reach(step, committing=committing)
 
     def committed(self) -> None:
         """Go on to the next part of a delivery."""
