@@ -20,8 +20,18 @@ from bot.sealing import load_seal
 from bot.store import Store
 from classifiers.classifier import Classifier
 
-_MOST_LIVES = 4
 _KILLED = -9
+
+
+@dataclass(frozen=True)
+class Harm:
+    """A fault at one step of a story, on one kind of platform; the step belongs to a row of the table."""
+
+    fault: Fault
+    story: Sequence[Action]
+    kind: Kind
+    step: int
+    row: str
 
 
 @dataclass
@@ -47,58 +57,61 @@ class Bench:
         """Let go of the socket."""
         self._listening.close()
 
-    def steps(self, story: Sequence[Action], kind: Kind) -> list[str]:
-        """Return the steps of a life to which nothing happens."""
-        world = self._fresh(kind)
+    def steps(self, story: Sequence[Action]) -> tuple[list[tuple[str, int]], list[str]]:
+        """Return the steps of a life to which nothing happens, and what is broken even so."""
+        world = self._fresh(Kind("unharmed", remembers=0, away=0))
         code = self._live(world, Clock(world.at), story)
         wrong = broken(world, erased=story is ERASURE)
-        assert (code, wrong) == (ENDED, []), (code, wrong)
-        return list(world.told["taken"])
+        if code != ENDED:
+            wrong.append(f"Haven ended with {code}, unharmed: {world.told.get('ended')}")
+        if not world.told.get("synchronous"):
+            wrong.append("a commit may be lost when the power is cut")
+        return [(row, part) for row, part in world.told.get("taken", [])], wrong
 
-    def harm(self, fault: Fault, story: Sequence[Action], kind: Kind, step: int, row: str) -> Outcome:
-        """Do harm at one step, and let Haven live on or again."""
-        world, outcome = self._fresh(kind), Outcome()
-        code = self._live(world, Clock(world.at), story, step, fault)
-        if world.told.get("struck") != row:
-            outcome.wrong.append(f"step {step} is {world.told.get('struck')} and not {row}")
-        if world.told.get("harmless"):
-            return outcome
+    def harm(self, harm: Harm, *, once: bool = False) -> Outcome:
+        """Do harm at a step, and let Haven live on or again; `once` with one of all the aftermaths only."""
+        world, outcome = self._fresh(harm.kind), Outcome()
+        code = self._live(world, Clock(world.at), harm.story, harm)
+        if world.told.get("struck") != harm.row:
+            outcome.wrong.append(f"step {harm.step} is {world.told.get('struck')} and not {harm.row}")
+        if world.told.get("harmless") or (harm.fault.ends and code == ENDED):
+            return outcome  # it did not come to that
         if code == ENDED:
             outcome.injected = 1
-            outcome.wrong += broken(world, erased=story is ERASURE)
+            outcome.wrong += broken(world, erased=harm.story is ERASURE)
             return outcome
         if code not in (BROKEN, _KILLED):
             outcome.wrong.append(f"Haven ended with {code}")
         shutil.rmtree(self._remains, ignore_errors=True)
         shutil.copytree(self._folder, self._remains)
-        for aftermath in fault.afterwards(world):
+        aftermaths = list(harm.fault.afterwards(world))
+        for aftermath in aftermaths[harm.step % len(aftermaths) :][:1] if once else aftermaths:
             again = copy.deepcopy(world)
             shutil.rmtree(self._folder)
             shutil.copytree(self._remains, self._folder)
             aftermath.mangle(self._folder / "haven.db")
             outcome.injected += 1
-            outcome.wrong += self._lived_on(again, story, aftermath.skew)
+            outcome.wrong += self._lived_on(again, harm.story, aftermath.skew)
         return outcome
 
     def _lived_on(self, world: World, story: Sequence[Action], skew: float) -> list[str]:
         world.at += world.kind.away
         code = self._live(world, Clock(world.at, skew), story)
         ended = f" ({world.told.get('ended')})" if code == BROKEN else ""
-        return [*([] if code == ENDED else [f"the next life ended with {code}{ended}"]), *broken(world, erased=story is ERASURE)]
+        wrong = [] if code == ENDED else [f"the next life ended with {code}{ended}"]
+        return wrong + broken(world, erased=story is ERASURE)
 
     def _fresh(self, kind: Kind) -> World:
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.copytree(self._start, self._folder)
         return World(kind, self._folder)
 
-    def _live(
-        self, world: World, clock: Clock, story: Sequence[Action], step: int | None = None, fault: Fault | None = None
-    ) -> int:
+    def _live(self, world: World, clock: Clock, story: Sequence[Action], harm: Harm | None = None) -> int:
         """Let one Haven live in a process of its own; return how it ended."""
         port = self._listening.getsockname()[1]
         life = Life(world.folder, port, world.kind.remembers, clock, self._classifier, story, world.action)
-        if fault:
-            life = replace(life, step=step, harm=fault.harm)
+        if harm:
+            life = replace(life, step=harm.step, harm=harm.fault.harm)
         ends, theirs = os.pipe()
         child = os.fork()
         if not child:

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from faulting.haven import Haven
 from faulting.steps import die
@@ -16,6 +18,7 @@ from faulting.world import World
 HOUR = 3600.0
 _JUMP, _HOP = 3 * HOUR, 0.5 * HOUR
 _STALL = 100.0  # more than an attempt may take
+_ALL = 1 << 40
 _FRAME = 24 + 4096  # of the write-ahead log: a header and a page
 _LOCKED = 0.03
 
@@ -38,11 +41,15 @@ def _as_it_is(_: World) -> Iterator[Aftermath]:
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of harm; `name` is its column. Each aftermath is tried with what is left, and is a fault by itself."""
+    """One kind of harm; `name` is its column. Each aftermath is tried with what is left, and is a fault by itself.
+
+    What `ends` Haven did not take place where Haven ended well, as no file had to grow any more.
+    """
 
     name: str
     harm: Callable[[Haven, str], None]
     afterwards: Callable[[World], Iterator[Aftermath]] = _as_it_is
+    ends: bool = False
 
 
 def _kill(_haven: Haven, _step: str) -> None:
@@ -66,17 +73,18 @@ def _torn(world: World) -> Iterator[Aftermath]:
     """Yield what may be left: the last commit cut off anywhere, or unsynchronised rubbish after all that is whole."""
     before, now = world.told.get("sizes", (0, 0))
     if before == now:
-        yield from (Aftermath(lambda file, some=some: _tear(file, None, bytes(range(256)) * 17, some)) for some in (0, 11, 100, 4352))  # type: ignore[misc]
+        for some in (0, 11, 100, _FRAME + 232):
+            yield Aftermath(partial(_tear, rubbish=bytes(range(256)) * 17, some=some))
         return
-    frames = range(before, now, _FRAME)
-    cuts = {before, now - 1, now - _FRAME, *(frames[0] + some for some in (1, 12, 24, 25, 2048, _FRAME))}
+    frame = before if before else 32  # the log begins with a header of its own
+    cuts = {before, now - 1, now - _FRAME, *(frame + some for some in (1, 12, 24, 25, 2048, _FRAME))}
     for cut in sorted(one for one in cuts if before <= one < now):
-        yield Aftermath(lambda file, cut=cut: _tear(file, cut))  # type: ignore[misc]
-    for cut in (before, before + 24, now - 2048):
-        yield Aftermath(lambda file, cut=cut: _tear(file, cut, bytes(now - before)))  # type: ignore[misc]
+        yield Aftermath(partial(_tear, at=cut))
+    for cut in (before, frame + 24, now - 2048):
+        yield Aftermath(partial(_tear, at=cut, rubbish=bytes(now - cut)))
 
 
-def _tear(database: Path, at: int | None, rubbish: bytes = b"", some: int | None = None) -> None:
+def _tear(database: Path, *, at: int | None = None, rubbish: bytes = b"", some: int | None = None) -> None:
     """Leave the write-ahead log only until there, with other bytes behind it, and nothing of what was in memory."""
     log = database.with_name(f"{database.name}-wal")
     kept = log.read_bytes()[:at] if log.exists() else b""
@@ -97,7 +105,7 @@ def _no_growth(beyond: int) -> Callable[[Haven, str], None]:
 
     def harm(haven: Haven, _step: str) -> None:
         assert haven.steps.connection
-        most = haven.steps.connection.log_size() + beyond
+        most = max(0, haven.steps.connection.log_size() + beyond)
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
     return harm
@@ -132,41 +140,45 @@ def _off(seconds: float) -> Callable[[World], Iterator[Aftermath]]:
 
 def _stall(haven: Haven, _step: str) -> None:
     """Block the event loop; it holds that to have taken longer than any attempt may."""
-    if haven.loop is None:
+    loop: Any = haven.loop
+    if loop is None:
+        haven.tell(harmless=True)
         return
 
     def block() -> None:
         time.sleep(0.01)
-        real = haven.loop.time
-        haven.loop.time = lambda: real() + _STALL  # type: ignore[method-assign]
+        real = loop.time
+        loop.time = lambda: real() + _STALL
 
     if threading.current_thread() is threading.main_thread():
         block()
     else:
-        haven.loop.call_soon_threadsafe(block)
+        loop.call_soon_threadsafe(block)
 
 
 def _down(by: str) -> Callable[[Haven, str], None]:
-    return lambda haven, _step: void(haven.tell(down=HOUR, by=by))
+    def harm(haven: Haven, _step: str) -> None:
+        haven.tell(down=HOUR, by=by)
+
+    return harm
 
 
 def _lost(answers: int) -> Callable[[Haven, str], None]:
-    return lambda haven, _step: void(haven.tell(lose=answers))
+    def harm(haven: Haven, _step: str) -> None:
+        haven.tell(lose=answers)
 
-
-def void(_: object) -> None:
-    """Take no notice."""
+    return harm
 
 
 FAULTS = (
     Fault("kill -9", _kill),
     Fault("power cut", _cut_power, _torn),
-    Fault("disk full", _on_connection("PRAGMA max_page_count = 1")),
-    Fault("write fails", _no_growth(-(1 << 40))),
-    Fault("write fails", _no_growth(24 + 1000)),
-    Fault("read-only", _on_connection("PRAGMA query_only = 1")),
+    Fault("disk full", _on_connection("PRAGMA max_page_count = 1"), ends=True),
+    Fault("disk full", _no_growth(-_ALL), ends=True),
+    Fault("disk full", _no_growth(24 + 1000), ends=True),
+    Fault("read-only", _on_connection("PRAGMA query_only = 1"), ends=True),
     Fault("locked briefly", _locked(_LOCKED)),
-    Fault("locked long", _locked(0)),
+    Fault("locked long", _locked(0), ends=True),
     Fault("clock back", _jump(-_JUMP)),
     Fault("clock back", _kill, _off(-_JUMP)),
     Fault("clock back", _jump(-_HOP)),

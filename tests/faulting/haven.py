@@ -23,7 +23,7 @@ from faulting.world import NAME
 
 from bot.app import composed
 from bot.config import Config, PolicySettings
-from bot.effects import AdviseTarget, Delivery, Effect, Outcome, Ruling, UpdateAlert
+from bot.effects import Delivery, Effect, Outcome, Ruling, UpdateAlert
 from bot.parts import Parts
 from bot.sealing import load_seal
 from bot.store import Store
@@ -36,6 +36,7 @@ SPACE = "den"
 ENDED, BROKEN, FAULTY = 0, 3, 4
 CONFIG = Config(policy=PolicySettings(page_role="7"))
 _ROUNDS = 300
+_FULL = 2  # a commit is on the disk before it returns
 _LINES = (
     "i recorded our video call. i have your nudes and i saved all your followers",
     "send me 400 in gift cards or i send the video to your mum and your whole family",
@@ -110,7 +111,7 @@ class Haven:
         for number, action in enumerate(story[start:], start):
             self.clock.at += 1
             self.tell(action=number)
-            self.steps.phase = action.phase
+            self.steps.phase, self.steps.part = action.phase, number
             await action.work(self)
 
 
@@ -190,7 +191,7 @@ class _Watched(Classifier):
 
     steps: Steps
 
-    def assess(self, *what: Any) -> Any:  # type: ignore[override]
+    def assess(self, *what: Any) -> Any:
         """Assess, then come to the step."""
         found = super().assess(*what)
         self.steps.reach("assessed")
@@ -224,9 +225,10 @@ class Life:
         steps = Steps(self.step, lambda step: self._harm(haven, step))
         haven = Haven(self.port, self.remembers, self.clock, steps)
         Stepped.steps = _Watched.steps = steps
-        sqlite3.connect = partial(sqlite3.connect, factory=Stepped)
+        vars(sqlite3)["connect"] = partial(sqlite3.connect, factory=Stepped)
         try:
             store = Store(self.folder / "haven.db", load_seal(self.folder / "haven.key", {}, create=False))
+            haven.tell(synchronous=store.query("PRAGMA synchronous") == [(_FULL,)])
             with composed(CONFIG, store, [haven], _Watched(self.classifier.model), self.clock) as haven.parts:
                 asyncio.run(self._play(haven))
                 steps.quiet = True

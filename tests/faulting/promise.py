@@ -47,7 +47,9 @@ def _alerts(world: World, case: Case) -> Iterator[str]:
         if case.id in world.decided:
             yield f"case {case.id} has no alert"
         return
-    made = [done for done in world.done if isinstance(done.effect, AlertModerators) and done.effect.alert.case == case.id]
+    made = [
+        done for done in world.done if isinstance(done.effect, AlertModerators) and done.effect.alert.case == case.id
+    ]
     if not made:
         yield f"case {case.id} was never alerted"
         return
@@ -66,9 +68,7 @@ def _targets(world: World, case: Case, store: Store) -> Iterator[str]:
     if any(outcome not in (Outcome.DELIVERED, Outcome.UNKNOWN) for outcome in settled):
         yield f"case {case.id}: a warning ended as {settled}"
     for target in case.targets:
-        got = any(
-            isinstance(done.effect, AdviseTarget) and done.effect.target == target.account for done in world.done
-        )
+        got = any(isinstance(done.effect, AdviseTarget) and done.effect.target == target.account for done in world.done)
         if target.advice is Advice.DELIVERED and not got:
             yield f"case {case.id}: a warning counts as delivered and was not"
         if got and target.advice not in _TOLD:
@@ -85,4 +85,3 @@ def _warnings(world: World) -> Iterator[str]:
             yield f"{target.id} was written to {count} times{' in despair' if crisis else ''}"
         if target in (EVE, MAL):
             yield f"{target.id}, who threatens, was written to"
-

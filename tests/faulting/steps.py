@@ -7,7 +7,7 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 _LINKS = ("campaigns", "marks")
 
@@ -16,14 +16,16 @@ class Steps:
     """Counts the steps that Haven takes; at the step `at` it does `harm`, once.
 
     `phase` is what Haven is at: "decide", "edit", … or of a delivery "begin", "begun" and "settle". `editing` is
-    whether an edit is being delivered. `taken` names the rows of the table that the steps belong to.
+    whether an edit is being delivered, `part` which part of the story it is. `taken` has the row of the table that each
+    step belongs to, and its part.
     """
 
     def __init__(self, at: int | None, harm: Callable[[str], None]) -> None:
         self.phase = "start"
         self.editing = False
         self.quiet = False
-        self.taken: list[str] = []
+        self.part = -1
+        self.taken: list[tuple[str, int]] = []
         self.connection: Stepped | None = None
         self.committing = False
         self.after_commit: Callable[[int, int], None] | None = None
@@ -37,7 +39,7 @@ class Steps:
             return
         if self.editing and step not in ("read", "assessed", "recorded"):
             step = "edit delivered"
-        self.taken.append(step)
+        self.taken.append((step, self.part))
         if len(self.taken) - 1 == self._at:
             self.quiet = True
             self._harm(step)
@@ -66,19 +68,19 @@ class Stepped(sqlite3.Connection):
 
     steps: Steps
 
-    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """Come to the step, then do it."""
         if sql == "COMMIT":
-            return self._commit(lambda: super(Stepped, self).execute(sql, *values))
+            return cast("sqlite3.Cursor", self._commit(lambda: super(Stepped, self).execute(sql, *values)))
         self._come_to(sql)
         return super().execute(sql, *values)
 
-    def executemany(self, sql: str, values: Any) -> sqlite3.Cursor:  # type: ignore[override]
+    def executemany(self, sql: str, values: Any) -> sqlite3.Cursor:
         """Come to the step, then do it."""
         self._come_to(sql)
         return super().executemany(sql, values)
 
-    def executescript(self, sql: str) -> sqlite3.Cursor:  # type: ignore[override]
+    def executescript(self, sql: str) -> sqlite3.Cursor:
         """Come to the step, then do it."""
         self._come_to(sql)
         return super().executescript(sql)
