@@ -1,6 +1,6 @@
 """Harms a real Haven at every step between "message read" and "delivery settled", and holds it to its promise.
 
-    python tests/faults.py          every fault at every step (about TIME minutes on two cores)
+    python tests/faults.py          every fault at every step (about eleven minutes on two cores)
     python tests/faults.py --once   one fault in each cell of the table
 
 Exit code 1, and a line for each cell, where something of the promise is broken.
