@@ -179,18 +179,28 @@ class Guard:
                 until = case.seen_at + finding.policy.incident_gap
                 self._memory.hold(finding.message.space, finding.message.channel, until)
 
-    def _despair(self, message: Message, found: Assessment, policy: Policy, *, written: bool) -> Iterable[Decision]:
+    def _despair(self, message: Message, found: Assessment, policy: Policy, *, written: bool) -> list[Decision]:
         """Fold despair into every case that concerns its author, `written` to already or not."""
+        decisions = []
         recipient = self._store.recipient(message.author)
-        for before in self._store.cases_since(message.space, message.sent_at - policy.incident_gap):
-            if _concerns(before, message):
-                case, effects = despair(before, message.author, recipient)
-                if written:  # once is enough, however many cases are about them
-                    effects = tuple(effect for effect in effects if not isinstance(effect, AdviseTarget))
-                written = written or any(isinstance(effect, AdviseTarget) for effect in effects)
-                if case != before:
-                    self._store.record(case, effects, self._clock().timestamp())
-                    yield Decision(found, case, effects)
+        for before in self._concerned(message, policy):
+            case, effects = despair(before, message.author, recipient)
+            if written:  # once is enough, however many cases are about them
+                effects = tuple(effect for effect in effects if not isinstance(effect, AdviseTarget))
+            written = written or any(isinstance(effect, AdviseTarget) for effect in effects)
+            if case != before:
+                self._store.record(case, effects, self._clock().timestamp())
+                decisions.append(Decision(found, case, effects))
+        return decisions
+
+    def _concerned(self, message: Message, policy: Policy) -> list[Case]:
+        """Return the live cases to which despair belongs, the longest silent one first."""
+        since = message.sent_at - policy.incident_gap
+        naming = self._store.cases_naming(message.author)
+        near = [case for case in naming if case.space == message.space and case.seen_at >= since]
+        near += self._store.cases_since(message.space, max(since, message.sent_at - _SOON))
+        concerned = {case.id: case for case in near if _concerns(case, message)}
+        return sorted(concerned.values(), key=lambda case: case.seen_at)
 
     def _without_accused(self, found: Assessment, policy: Policy) -> Assessment:
         """Hold back what would write to, or plead for, an account that is itself held to threaten somebody."""

@@ -16,14 +16,13 @@ from bot.case import after
 from bot.effects import AdviseTarget, AlertModerators, Delivery, Outcome, Platform
 from bot.policy import Policy
 from bot.rulings import withheld
-from bot.store import Row, Store
+from bot.store import LONGEST_HOLD, Row, Store
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 WORKERS = 4  # per platform
 FIRST_WAIT, LONGEST_WAIT = 2.0, 900.0
-MOST_ASKED = 86_400.0
 _CUT_OFF = Delivery(Outcome.UNKNOWN, detail="cut off while it was sent")
 MOST_ATTEMPTS = 100  # about a day, at the longest wait; alerts are tried as long as their case is kept
 _ATTEMPT_SECONDS = 75.0  # more than the client of any platform waits by itself
@@ -167,9 +166,12 @@ class Outbox:
 
 
 def _is_forgotten(platform: Platform, row: Row, at: float, first: float) -> bool:
-    """Return whether a warning that may have been sent would be sent twice at a time."""
+    """Return whether a warning that may have been sent would be sent twice at a time.
+
+    By a clock that was set back since, it was begun in the future: nobody knows then how long ago that is.
+    """
     begun_at = first if row.begun_at is None else row.begun_at
-    return isinstance(row.effect, AdviseTarget) and at - begun_at > platform.remembers
+    return isinstance(row.effect, AdviseTarget) and not 0 <= at - begun_at <= platform.remembers
 
 
 async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
@@ -189,7 +191,7 @@ async def to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
 def wait_before(attempts: int, retry_after: float | None, chance: float) -> float:
     """Return the seconds until the next attempt: doubling, at most 15 minutes, spread by `chance` (0 to 1).
 
-    A platform's own `retry_after` is a floor, up to a day.
+    A platform's own `retry_after` is a floor, up to `LONGEST_HOLD`.
     """
     doubling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempts - 1, 20))
-    return max(doubling * (0.5 + chance), min(retry_after or 0.0, MOST_ASKED))
+    return min(LONGEST_HOLD, max(doubling * (0.5 + chance), retry_after or 0.0))

@@ -20,6 +20,8 @@ from classifiers.conversation import Account
 _EFFECTS: dict[str, type[Effect]] = {
     effect.__name__: effect for effect in (AdviseTarget, AlertModerators, UpdateAlert, PageModerators)
 }
+LONGEST_HOLD = 7200.0
+"""So many seconds an effect waits at most until it is tried again, whatever a platform or the clock says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,21 @@ class Store(Database):
                 (platform, now, *busy),
             )
             if not rows:
+                self._after_a_clock_set_back(platform, now)
                 return None
             id, case, name, payload, attempts, begun_at = rows[0]
             self.db.conn.execute(
                 "UPDATE outbox SET attempts = attempts + 1, begun_at = coalesce(begun_at, ?) WHERE id = ?", (now, id)
             )
         return Row(id, case, self._opened(name, payload), attempts + 1, begun_at)
+
+    def _after_a_clock_set_back(self, platform: str, now: float) -> None:
+        """Let be due now what waits longer than anything may, and warnings that were begun in the future."""
+        self.db.conn.execute(
+            "UPDATE outbox SET due_at = ?2 WHERE platform = ?1 AND settled_at IS NULL AND due_at > ?2"
+            " AND (due_at > ?2 + ?3 OR begun_at > ?2 AND effect = ?4)",
+            (platform, now, LONGEST_HOLD, AdviseTarget.__name__),
+        )
 
     def postpone(self, row: Row, due_at: float, *, undone: bool) -> None:
         """Let the effect wait until then; `undone` when it is known that the attempt did nothing."""

@@ -609,6 +609,25 @@ def test_despair_is_answered_once_however_many_cases_are_about_it(store: Store) 
     assert len([effect for effect in told if isinstance(effect, PageModerators)]) == 3
 
 
+def test_despair_opens_no_case_of_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = guard_of(store, feeling())
+    for number in range(20):
+        author, other = (Account("console", f"{name}{number}") for name in ("eve", "ann"))
+        guard.receive(says(["menace"], channel=f"room {number}", minutes=-300 + number, author=author, to=other))
+    guard.receive(says(["menace"]))
+    opened: list[bytes] = []
+    unseal = store.seal.open
+
+    def counted(sealed: bytes) -> bytes:
+        opened.append(sealed)
+        return unseal(sealed)
+
+    monkeypatch.setattr(store.seal, "open", counted)
+    decisions = guard.receive(DESPAIR)
+    assert len([decision for decision in decisions if decision.case]) == 1
+    assert len(opened) < 10
+
+
 def test_who_despairs_in_telling_of_blackmail_is_written_to_once_although_they_were_warned_before(
     store: Store,
 ) -> None:

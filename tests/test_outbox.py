@@ -31,7 +31,7 @@ from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, WORKERS, Outbox,
 from bot.policy import AdviceBy, Mode, Policy, Recipient
 from bot.rulings import advise, rule, started
 from bot.sealing import Seal, one_time_seal
-from bot.store import Store
+from bot.store import LONGEST_HOLD, Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 from classifiers.errors import InputError
@@ -465,6 +465,25 @@ async def test_the_platform_may_ask_for_a_longer_wait(store: Store, clock: Clock
     platform = Scripted("console", Delivery(Outcome.RETRY, retry_after=5000.0))
     await Outbox(store, [platform], clock).drain()
     assert store.next_due("console") == pytest.approx(clock.now.timestamp() + 5000.0)
+
+
+async def test_no_platform_makes_anything_wait_longer_than_there_is_to_wait(store: Store, clock: Clock) -> None:
+    recorded(store, level=Level.ALERT)
+    platform = Scripted("console", Delivery(Outcome.RETRY, retry_after=LONG))
+    await Outbox(store, [platform], clock).drain()
+    assert store.next_due("console") == clock.now.timestamp() + LONGEST_HOLD
+
+
+@pytest.mark.parametrize("tried", [False, True])
+async def test_nothing_waits_for_a_clock_that_was_set_back(store: Store, clock: Clock, tried: bool) -> None:
+    recorded(store, level=Level.ALERT)
+    platform = Scripted("console", *[LATER] * tried)
+    if tried:
+        await Outbox(store, [platform], clock).drain()
+    clock.forward(-3 * 3600)
+    async with running(Outbox(store, [platform], clock)):
+        await until(lambda: store.next_due("console") is None)
+    assert names(platform) == ["AlertModerators"] * (1 + tried)
 
 
 @pytest.mark.parametrize("error", [RuntimeError(WORDS), ValueError(WORDS), TimeoutError(WORDS), OSError(5, WORDS)])
@@ -957,6 +976,20 @@ async def test_a_warning_that_a_kill_interrupted_is_sent_again_only_while_its_ke
     await until_nothing_waits(store, Outbox(store, [platform], clock), clock)
     assert names(platform).count("AdviseTarget") == sent
     assert advice_now(store, case) is (Advice.DELIVERED if sent else Advice.UNKNOWN)
+
+
+@pytest.mark.parametrize("by", [30.0, 3600.0, 3 * 3600.0])
+async def test_a_warning_that_was_begun_in_the_future_is_not_sent_again(store: Store, clock: Clock, by: float) -> None:
+    case = recorded(store)
+    lost = Delivery(Outcome.LOST, detail="HTTP 502")
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, "post-1"), lost)
+    platform.remembers = 120.0
+    await Outbox(store, [platform], clock).drain()
+    clock.forward(-by)
+    async with running(Outbox(store, [platform], clock)):
+        await until(lambda: store.next_due("console") is None)
+    assert names(platform).count("AdviseTarget") == 1
+    assert advice_now(store, case) is Advice.UNKNOWN
 
 
 async def test_what_was_surely_not_done_is_done_however_late(store: Store, clock: Clock) -> None:

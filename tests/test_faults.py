@@ -1,0 +1,54 @@
+"""The fault matrix: one fault in each of its cells, and defects that it has to see."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the bench forks, and limits what may be written")
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of the tests in a process of its own, which forks."""
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    return subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", *arguments],
+        cwd=ROOT, env=environment | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+
+
+def test_one_fault_in_each_cell_breaks_nothing(environment: dict[str, str]) -> None:
+    done = run(environment, "tests/faults.py", "--once")
+    assert "RED" not in done.stdout, done.stdout
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith("all cells are green")
+
+
+@pytest.mark.parametrize(
+    ("defect", "seen"),
+    [
+        ("acts before it records", "is not recorded as under way"),
+        ("settles before it acts", "is not recorded as under way"),
+        ("warns again", "was written to 2 times"),
+        ("records in parts", "was never alerted"),
+        ("trusts the disk", "a commit may be lost"),
+        ("trusts the clock", "s late"),
+    ],
+)
+def test_a_planted_defect_turns_the_matrix_red(environment: dict[str, str], defect: str, seen: str) -> None:
+    done = run(environment, "tests/faulting/planted.py", defect)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines
+    assert all(line.startswith("RED: ") for line in lines)
+    assert seen in done.stdout
+
+
+def test_what_turns_it_red_is_the_defect(environment: dict[str, str]) -> None:
+    done = run(environment, "tests/faulting/planted.py", "")
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
