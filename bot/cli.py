@@ -265,3 +265,15 @@ def evaluate(data: Path, files: tuple[Path, ...], real: Path | None, card: Path 
     from bot.study import evaluate as run_evaluation
 
     run_evaluation(data, files, real, card, learn)
+
+
+@main.command()
+@click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True, help="Corpus with sextortion.")
+@click.option("--real", type=_PATH, help="Folder of real chat (transcripts) in place of the corpus' ordinary chat.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--quick", is_flag=True, help="A run of some seconds: everything is tried, no number means anything.")
+def bench(data: Path, real: Path | None, as_json: bool, quick: bool) -> None:
+    """Measure how fast Haven reads chat on this computer, beside plain alternatives, and what memory it takes."""
+    from bot.bench.command import bench as run_bench
+
+    run_bench(data, real, quick=quick, as_json=as_json)
