@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 from classifiers.conversation import Account, Message
@@ -38,21 +39,20 @@ Talk = tuple[Said, ...]
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """The conversations that a mix is made of, and where the ordinary ones are from."""
+    """The conversations that a mix is made of, where the ordinary ones are from, and how many lines these have.
+
+    Long ones are there in pieces of 64 lines; in `mean_lines` they count as 64.
+    """
 
     ordinary: tuple[Talk, ...]
     coercive: tuple[Talk, ...]
     source: str
+    mean_lines: float
 
     @property
     def messages(self) -> int:
         """How many different ordinary messages there are."""
         return sum(map(len, self.ordinary))
-
-    @property
-    def mean_lines(self) -> float:
-        """The mean length of an ordinary conversation, in lines; long ones count as pieces of 64."""
-        return self.messages / len(self.ordinary)
 
 
 def read_supply(corpus: Sequence[Labelled], real: Path | None) -> Supply:
@@ -61,16 +61,18 @@ def read_supply(corpus: Sequence[Labelled], real: Path | None) -> Supply:
     Of transcripts that say what they are only those that are `benign` are taken. InputError where nothing is left.
     """
     if real:
-        ordinary, source = list(_talks(_real(real))), f"real chat ({real.name})"
+        chat, source = [_talk(messages) for messages in _real(real)], f"real chat ({real.name})"
     else:
-        ordinary = list(_talks(one.messages for one in corpus if one.kind == "benign"))
+        chat = [_talk(one.messages) for one in corpus if one.kind == "benign"]
         source = "benign conversations of the corpus"
-    coercive = list(_talks(one.messages for one in corpus if one.kind == "sextortion"))
-    if not ordinary or not coercive:
-        raise InputError(f"{real or 'the corpus'}: no {'sextortion' if ordinary else 'ordinary'} conversations here")
-    for talks in (ordinary, coercive):
-        random.Random(SEED).shuffle(talks)  # noqa: S311 (a fixed order, not a secret)
-    return Supply(tuple(ordinary), tuple(coercive), source)
+    chat = [talk for talk in chat if talk]
+    ordinary = _pieces(chat)
+    coercive = _pieces(_talk(one.messages) for one in corpus if one.kind == "sextortion")
+    if not ordinary:
+        raise InputError(f"{real or 'the corpus'}: no ordinary conversations here")
+    if not coercive:
+        raise InputError("the corpus has no sextortion conversations")
+    return Supply(ordinary, coercive, source, fmean(min(len(talk), RING) for talk in chat))
 
 
 def load_data(folder: Path) -> tuple[Labelled, ...]:
@@ -87,12 +89,13 @@ class Mix:
 
     Active conversations are channels in which one talk follows another; each in turn, in an order that is drawn anew
     for every round, gets the next line of its talk. Besides these, one message in a thousand is the next line of a
-    sextortion conversation, each in a channel of its own.
+    sextortion conversation, each in a channel of its own. `first` is the number of the first channel.
     """
 
-    def __init__(self, supply: Supply, conversations: int, seed: int = SEED) -> None:
+    def __init__(self, supply: Supply, conversations: int, seed: int = SEED, first: int = 0) -> None:
         self._supply = supply
         self._conversations = conversations
+        self._first = first
         self._random = random.Random(seed)  # noqa: S311 (the same chat every time)
         self._step = timedelta(seconds=PAUSE / conversations)
         self._start = datetime.now(UTC) - _AGO
@@ -141,8 +144,8 @@ class Mix:
             self._count += 1
             yield Message(
                 id=str(10**18 + self._count),
-                space=str(2 * 10**17 + channel // _BLOCK),
-                channel=str(3 * 10**17 + channel),
+                space=str(2 * 10**17 + (self._first + channel) // _BLOCK),
+                channel=str(3 * 10**17 + self._first + channel),
                 author=Account(PLATFORM, str(people + line.speaker)),
                 text=line.text.decode(),
                 sent_at=self._start + self._count * self._step,
@@ -164,18 +167,21 @@ def _real(folder: Path) -> Iterator[list[Message]]:
                 yield to_messages(transcript, file.stem)
 
 
-def _talks(conversations: Iterable[Sequence[Message]]) -> Iterator[Talk]:
-    """Yield conversations in pieces that fill a ring."""
-    for messages in conversations:
-        numbers: dict[Account, int] = {}
-        lines = [
-            Said(
-                numbers.setdefault(message.author, len(numbers)),
-                message.text.encode(),
-                tuple(numbers.setdefault(account, len(numbers)) for account in message.to),
-            )
-            for message in messages
-            if message.text and not message.forwarded
-        ]
-        for start in range(0, len(lines), RING):
-            yield tuple(lines[start : start + RING])
+def _talk(messages: Iterable[Message]) -> Talk:
+    numbers: dict[Account, int] = {}
+    return tuple(
+        Said(
+            numbers.setdefault(message.author, len(numbers)),
+            message.text.encode(),
+            tuple(numbers.setdefault(account, len(numbers)) for account in message.to),
+        )
+        for message in messages
+        if message.text and not message.forwarded
+    )
+
+
+def _pieces(talks: Iterable[Talk]) -> tuple[Talk, ...]:
+    """Return talks in pieces that fill a ring, in an order drawn once."""
+    pieces = [talk[start : start + RING] for talk in talks for start in range(0, len(talk), RING)]
+    random.Random(SEED).shuffle(pieces)  # noqa: S311 (a fixed order, not a secret)
+    return tuple(pieces)

@@ -7,7 +7,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,20 @@ def spent(work: Callable[[], object]) -> Spent:
     cpu, wall = time.process_time(), time.perf_counter()
     work()
     return Spent(time.process_time() - cpu, time.perf_counter() - wall)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Let the garbage collector pass over all that there is now, until the end of the block.
+
+    It is the bench's own, such as the chat that is read; a Haven that is made afterwards pays for its own memory.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def percentile(values: Sequence[float], share: float) -> float:
