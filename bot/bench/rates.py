@@ -10,7 +10,7 @@ from statistics import fmean, median
 from sklearn.pipeline import Pipeline
 
 from bot.bench.mix import Mix
-from bot.bench.reference import agreement, document, pipeline
+from bot.bench.reference import KEYWORDS, agreement, document, pipeline
 from bot.bench.sizes import Size
 from bot.bench.subject import receive
 from bot.bench.timing import Spent, spent
@@ -72,6 +72,7 @@ def measure(parts: Parts, model: Model, mix: Mix, keywords: re.Pattern[str], siz
             "sklearn_batch_per_second": batch,
             "sklearn_single_per_second": single,
             "keyword_filter_per_second": filtered,
+            "keywords": KEYWORDS,
             **{f"agreement_{name}": value for name, value in agreed._asdict().items()},
         },
         "lengths": {"characters": fmean(one[0] for one in lengths), "words": fmean(one[1] for one in lengths)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Size:
     rows: tuple[int, ...] = (0, 1_000_000)
     lengths: tuple[int, ...] = (10, 30, 100, 300, 1_000, 4_000)
     long: int = 200_000  # characters for each length
+
+    def with_rows(self, most: int | None) -> Size:
+        """Return the same with growth measured up to so many rows, by way of the numbers that are less."""
+        return replace(self, rows=(*(rows for rows in self.rows if rows < most), most)) if most else self
 
 
 QUICK = Size(
