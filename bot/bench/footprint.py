@@ -69,7 +69,8 @@ def filled(supply: Supply, conversations: int, lines: int, size: Size) -> Filled
             haven.read(mix.take(count))
             fed += count
         told = haven.tell()
-        cost = min(_cost(haven, mix.take, size.per_round) for _ in range(size.rounds))
+        few = min(size.per_round, conversations)  # so that conversations hardly grow while it is measured
+        cost = min(_cost(haven, mix.take, few) for _ in range(size.rounds))
         return Filled(conversations, fed / conversations, before, told.resident, cost)
 
 

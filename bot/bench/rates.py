@@ -105,4 +105,4 @@ def _read(model: Model, lines: Sequence[list[str]]) -> None:
 
 def _predict(reference: Pipeline, documents: Sequence[str], at_once: int) -> None:
     for start in range(0, len(documents), at_once):
-        reference.predict(documents[start : start + at_once])
+        reference.predict_proba(documents[start : start + at_once])

@@ -10,73 +10,67 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from scipy.sparse import diags_array
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import LabelBinarizer
 
-from classifiers.assessment import CLEAR, Kind, Sensitivity
+from classifiers.assessment import CLEAR
 from classifiers.corpus import Labelled
 from classifiers.errors import InputError
-from classifiers.model import ENGLISH, HIDDEN, LOUDEST, Floats, Model
+from classifiers.model import ENGLISH, HIDDEN, Floats, Model, sigmoid
 from classifiers.terms import weight
 
 START, END = "\ue000\ue000", "\ue001\ue001"
 """What stands before and after the words of a line, so that pairs of words are found there; never a word itself."""
 KEYWORDS = 500
 _CLOSE = 1e-4
-_PER_WORD = 1 / weight([""]) - 1
 _COMMON, _WRITERS, _LETTERS = 5, 5, 8
 _AT_ONE_END, _AT_BOTH_ENDS = 3, 10  # every so many-th phrase
 _SIGNS = {"<<": [" <"], "<>": ["< ", " >"], "<<>": [" < "], ">>": ["> "], "<>>": [" > "]}  # of "<" and ">" themselves
 
 
 class Agreement(NamedTuple):
-    """How alike two readings are: messages, decisions (per message), and by how much a probability differs at most."""
+    """How alike two readings are: of so many messages, and by how much a probability differs at most."""
 
     messages: int
-    decisions: int
     largest_difference: float
 
 
-class Readout(LinearRegression):  # type: ignore[misc]
-    """A linear model with given weights, whose sums become what `Model.read_line` returns: 75 features a row."""
+class Weighted(CountVectorizer):  # type: ignore[misc]
+    """Counts terms of documents and, as Haven does, lets each count less in a long one."""
 
-    def __init__(self, weights: Floats | None = None, biases: Floats | None = None) -> None:
-        super().__init__()
-        self.weights = weights
-        self.biases = biases
-        if weights is not None:
-            self.coef_, self.intercept_ = weights.T, 0.0
-
-    def predict(self, X: Any) -> Floats:  # noqa: N803 (scikit-learn's own name)
-        """Return the features of each row of counts; the last count is that of all words."""
-        sums = super().predict(X)
-        sums = sums[:, :-1] / (1 + sums[:, -1:] * np.float32(_PER_WORD)) + self.biases
-        likely = 1 / (1 + np.exp(-np.clip(sums[:, HIDDEN:], -60, 60)))
-        return np.hstack([np.clip(sums[:, :HIDDEN], 0, LOUDEST), likely])
+    def transform(self, raw_documents: Sequence[str]) -> Any:
+        """Return a sparse matrix with a row for each document and a column for each term."""
+        weights = [weight(text.split()[1:-1]) for text in raw_documents]
+        return diags_array(np.array(weights, dtype=np.float32)) @ super().transform(raw_documents)
 
 
 def pipeline(model: Model) -> Pipeline:
     """Return the message model as anybody would write it with scikit-learn, with the very weights of the model.
 
-    It takes documents (see `document`) and predicts an array of 75 features for each.
+    Words and pairs of words, pieces of words of 2 to 5 characters, and a logistic regression for each of the ten
+    markers and for English. It takes documents (see `document`) and predicts their 11 probabilities; the 64 further
+    features of the model are spared it.
     """
     words, pieces = _vocabularies(model.rows)
     rows = [*words.values(), *pieces.values()]
-    weights = np.zeros((len(rows) + 1, len(model.biases) + 1), dtype=np.float32)
-    weights[:-1, :-1] = model.steps[rows] * model.sizes[rows, np.newaxis]
-    weights[-1, -1] = 1
+    weights = model.steps[rows, HIDDEN:] * model.sizes[rows, np.newaxis]
     counted: dict[str, Any] = {"lowercase": False, "dtype": np.float32}
-    features = FeatureUnion(
+    terms = FeatureUnion(
         [
             ("words", _counter(words, tokenizer=str.split, token_pattern=None, ngram_range=(1, 2), **counted)),
             ("pieces", _counter(pieces, analyzer="char_wb", ngram_range=(2, 5), **counted)),
-            ("length", FunctionTransformer(_lengths)),
         ]
     )
-    return Pipeline([("features", features), ("readout", Readout(weights, model.biases))])
+    markers = OneVsRestClassifier(LogisticRegression())
+    markers.estimators_ = [
+        _regression(column, bias) for column, bias in zip(weights.T, model.biases[HIDDEN:], strict=True)
+    ]
+    markers.label_binarizer_ = LabelBinarizer().fit(np.eye(weights.shape[1], dtype=np.int64))
+    return Pipeline([("terms", terms), ("markers", markers)])
 
 
 def document(words: Sequence[str]) -> str:
@@ -87,21 +81,19 @@ def document(words: Sequence[str]) -> str:
 def agreement(model: Model, reference: Pipeline, lines: Sequence[list[str]]) -> Agreement:
     """Return how alike the model and the pipeline read lines; InputError where they decide differently.
 
-    Decided are, for each line alone, the ten markers and the levels of both kinds at every sensitivity.
+    Decided is of each line by itself which markers are clear, and whether it is English.
     """
-    found = [model.read_line(line, "^") for line in lines]
-    other = np.asarray(reference.predict([document(line) for line in lines]), dtype=np.float64)
-    likely = np.array([one.scores[:ENGLISH] for one in found])
-    difference = float(np.abs(likely - other[:, HIDDEN:-1]).max())
-    mine = _decisions(model, np.array([one.features for one in found], dtype=np.float64))
-    theirs = _decisions(model, other)
-    differ = int((mine != theirs).any(axis=1).sum())
+    mine = np.array([model.read_line(line, "^").scores for line in lines])
+    mine[:, ENGLISH] = [sigmoid(total) for total in mine[:, ENGLISH].tolist()]
+    theirs = np.asarray(reference.predict_proba([document(line) for line in lines]))
+    difference = float(np.abs(mine - theirs).max())
+    differ = int(((mine >= CLEAR) != (theirs >= CLEAR)).any(axis=1).sum())
     if differ or difference > _CLOSE:
         raise InputError(
             f"the reference of scikit-learn decides otherwise in {differ} of {len(lines)} messages"
             f" (probabilities differ by up to {difference:.2g}): no ratio can be told"
         )
-    return Agreement(len(lines), mine.shape[1], difference)
+    return Agreement(len(lines), difference)
 
 
 def keyword_filter(corpus: Sequence[Labelled]) -> re.Pattern[str]:
@@ -158,23 +150,14 @@ def _vocabularies(rows: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
     return words, pieces
 
 
-def _counter(vocabulary: dict[str, int], **settings: Any) -> CountVectorizer:
-    return CountVectorizer(vocabulary={term: column for column, term in enumerate(vocabulary)}, **settings).fit([""])
+def _counter(vocabulary: dict[str, int], **settings: Any) -> Weighted:
+    counter = Weighted(vocabulary={term: column for column, term in enumerate(vocabulary)}, **settings)
+    counter.fit([""])  # of a given vocabulary nothing is learned
+    return counter
 
 
-def _lengths(documents: Sequence[str]) -> Floats:
-    return np.array([[len(text.split()) - 2] for text in documents], dtype=np.float32)
-
-
-def _decisions(model: Model, features: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return a row of decisions for each row of features, taken as the only line of its conversation."""
-    nobody = np.zeros_like(features)
-    gathered = np.hstack([features / 2, nobody, features, nobody, features]).astype(np.float32)
-    totals = model.verdicts(np.maximum(model.hidden(gathered), 0))
-    decided = [features[:, HIDDEN:-1] >= CLEAR]
-    for column, kind in enumerate(Kind):
-        scores = [model.scales[kind](total) for total in totals[:, column].tolist()]
-        for sensitivity in Sensitivity:
-            for thresholds in model.thresholds[kind][sensitivity].values():
-                decided.append(np.array([[thresholds.level(score)] for score in scores]))  # noqa: PERF401 (clearer so)
-    return np.hstack([one.astype(np.int64) for one in decided])
+def _regression(weights: Floats, bias: np.float32) -> LogisticRegression:
+    made = LogisticRegression()
+    made.classes_ = np.array([0, 1])
+    made.coef_, made.intercept_ = np.ascontiguousarray(weights)[np.newaxis], np.array([bias])
+    return made

@@ -26,7 +26,7 @@ class Size:
     filled: tuple[int, ...] = (1_000, 10_000, 100_000)
     ringed: int = 1_000
     lines: int = 0
-    patience: float = 75.0
+    patience: float = 100.0
     starts: int = 3
     rows: tuple[int, ...] = (0, 1_000_000)
     lengths: tuple[int, ...] = (10, 30, 100, 300, 1_000, 4_000)
