@@ -70,14 +70,14 @@ def measured(data: Path, real: Path | None, size: Size, console: Console) -> dic
     with unwatched(), TemporaryDirectory() as folder, subject(Path(folder), size.conversations) as parts:
         with console.status("messages a second"):
             found |= rates.measure(parts, model, mix, keywords, size)
-        with console.status("cost by length"):
-            found |= footprint.by_length(parts, supply, size)
         with console.status("latency, and the event loop"):
             waiting = load.measure(parts, mix, size)
             found["guard"] |= waiting.pop("guard")
             found |= waiting
         found |= footprint.on_disk(parts)
         read = sum(parts.guard.levels.values())
+        with console.status("cost by length"):
+            found |= footprint.by_length(parts, supply, size)
     found["messages"] = {
         "source": supply.source,
         "different": supply.messages,
