@@ -235,14 +235,13 @@ def rotate(config_file: Path | None) -> None:
     click.echo("backups of before open with the key of their time only: make a new one")
 
 
+_FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
 _CARD = click.Path(dir_okay=False, readable=False, path_type=Path)
 
 
 @main.command()
 @click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True)
-@click.option(
-    "--out", type=click.Path(file_okay=False, readable=False, path_type=Path), default=Path("models"), show_default=True
-)
+@click.option("--out", type=_FOLDER, default=Path("models"), show_default=True)
 @click.option("--card", type=_CARD, help="Also write to this model card how writers fared that were held out.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes (default: one per core).")
 def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
@@ -265,3 +264,22 @@ def evaluate(data: Path, files: tuple[Path, ...], real: Path | None, card: Path 
     from bot.study import evaluate as run_evaluation
 
     run_evaluation(data, files, real, card, learn)
+
+
+@main.command()
+@click.option("--data", type=_PATH, default=Path("data/corpus"), show_default=True, help="Corpus with sextortion.")
+@click.option("--real", type=_PATH, help="Folder of real chat (transcripts) in place of the corpus' ordinary chat.")
+@click.option("--rows", type=click.IntRange(min=1), help="Most rows in the database (default: a million).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--card", type=_CARD, help="Also write the tables to this page, between the marks of this command.")
+@click.option("--plots", type=_FOLDER, help="Draw cost against conversations and message length (SVG) in this folder.")
+@click.option("--quick", is_flag=True, help="A run of some seconds: everything is tried, no number means anything.")
+def bench(
+    data: Path, real: Path | None, rows: int | None, as_json: bool, card: Path | None, plots: Path | None, quick: bool
+) -> None:
+    """Measure how fast Haven reads chat on this computer, beside plain alternatives, and what memory it takes."""
+    from bot.bench.command import bench as run_bench
+    from bot.bench.sizes import QUICK, Size
+
+    size = (QUICK if quick else Size()).with_rows(rows)
+    run_bench(data, real, size=size, as_json=as_json, card=card, pictures=plots)

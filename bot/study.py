@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bot.archives import Entry
+from bot.card import Card
 from bot.scan import Scanner
 from classifiers import evaluation, plots, validation
 from classifiers.artefact import Manifest, bundled, load, save
@@ -35,7 +36,7 @@ _STEPS = 6
 def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
     """Train, calibrate on writers held out in turn, and write model and manifest to a folder."""
     console = Console(stderr=True)
-    page = _Card(card, "haven train") if card else None
+    page = Card(card, "haven train") if card else None
     with console.status("reading the corpus"):
         corpus = load_corpus(data)
         examples = prepare(corpus)
@@ -58,7 +59,7 @@ def evaluate(data: Path, files: Sequence[Path], real: Path | None, card: Path | 
     to plot what a growing share of its writers teaches.
     """
     console = Console(stderr=True)
-    page = _Card(card, "haven evaluate") if card else None
+    page = Card(card, "haven evaluate") if card else None
     if page:
         plots.check()
     model, manifest = load(bundled())
@@ -140,24 +141,3 @@ def _write_report(file: Path, circumstances: str, outcomes: Sequence[Outcome], f
         "tables": [{"title": table.title, "columns": table.columns, "rows": table.rows} for table in found],
     }
     file.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-class _Card:
-    """A model card, of which the part between two marks of a command is written anew; the marks must be there."""
-
-    def __init__(self, file: Path, command: str) -> None:
-        self.file = file
-        self._opens, self._closes = f"<!-- {command}: begin -->", f"<!-- {command}: end -->"
-        try:
-            old = file.read_text(encoding="utf-8") if file.exists() else f"{self._opens}\n{self._closes}\n"
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{file}: cannot read the model card: {error}") from None
-        self._head, begin, rest = old.partition(self._opens)
-        _, end, self._tail = rest.partition(self._closes)
-        if not begin or not end:
-            raise InputError(f"{file}: has no marks to put tables between ({self._opens} … {self._closes})")
-
-    def write(self, circumstances: str, found: Sequence[Table]) -> None:
-        text = "\n".join(table.markdown() for table in found)
-        page = f"{self._head}{self._opens}\n\n{circumstances}\n\n{text}\n{self._closes}{self._tail}"
-        self.file.write_text(page, encoding="utf-8")

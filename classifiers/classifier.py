@@ -29,7 +29,7 @@ _DISCLOSURE = 0.08
 _CARRIED = 6
 _DESPAIR = 0.5
 _DISTRESS = MARKERS.index(Marker.DISTRESS)
-_LEAST = {
+LEAST = {
     **dict.fromkeys(COERCIVE, _FIRST_MARKER),
     Marker.VICTIM_DISCLOSURE: _DISCLOSURE,
     Marker.DISTRESS: _DESPAIR,
@@ -42,7 +42,7 @@ class Classifier:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._screen = Screen(model, _LEAST)
+        self._screen = Screen(model, LEAST)
 
     def find(
         self,

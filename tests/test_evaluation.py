@@ -257,7 +257,7 @@ def test_what_is_wrong_is_said_before_the_work_begins(
     refused(invoke(*own, "--card", "page.md"), "page.md", "has no marks")
     refused(invoke("train", "--data", TINY, "--card", "page.md"), "page.md", "has no marks")
     (tmp_path / "latin.md").write_bytes(b"caf\xe9")
-    refused(invoke(*own, "--card", "latin.md"), "latin.md", "cannot read the model card")
+    refused(invoke(*own, "--card", "latin.md"), "latin.md", "cannot read this page")
     refused(invoke(*own, "--real", tmp_path / "nowhere"), "nowhere", "no transcripts here")
     assert invoke(*own, "--learn", TINY).exit_code == 2
 
