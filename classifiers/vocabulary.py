@@ -23,10 +23,8 @@ class Vocabulary(Mapping[str, int]):
         hashes = np.fromiter(map(hash, self), dtype=np.int64)
         self._rows = np.argsort(hashes, kind="stable").astype(np.int32)
         self._hashes = hashes[self._rows]
-        if not len(hashes):
-            raise ValueError("there are no terms")
-        if not np.diff(self._hashes).all():
-            raise ValueError("a term stands there twice")
+        if not len(hashes) or not np.diff(self._hashes).all():
+            raise ValueError("there are no terms, or one stands there twice")
 
     def find(self, terms: Sequence[str]) -> npt.NDArray[np.int32]:
         """Return the rows of those of the terms that are known."""

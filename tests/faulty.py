@@ -71,7 +71,7 @@ def _once(perform: Any) -> Any:
 
 def failing_aside() -> None:
     """Fail in threads, forgotten tasks, finalisers, libraries and log calls."""
-    receive: Any = Guard.receive
+    read: Any = Guard.read
 
     def fail(self: Guard, messages: Any) -> Any:
         messages = list(messages)
@@ -97,9 +97,9 @@ def failing_aside() -> None:
             raise ValueError(said)
         except ValueError:
             logging.getLogger("httpx").exception("lost %s\nat %s", said, said)
-        return receive(self, messages)
+        return read(self, messages)
 
-    Guard.receive = fail  # type: ignore[method-assign]
+    Guard.read = fail  # type: ignore[method-assign]
 
 
 async def _forget(work: Any) -> None:

@@ -244,7 +244,7 @@ def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
     rehearsal.until("ruled: confirmed")
     rehearsal.say(f"/dismiss {case}")
     rehearsal.until("ruled: not sextortion")
-    rehearsal.say(*threat("kayla", "tom"), "/confirm 12345", "/ban kayla")
+    rehearsal.say(*threat("kayla", "sam"), "/confirm 12345", "/ban kayla")
     rehearsal.until("there is no case '12345'")
     rehearsal.until(r"moderators may say /confirm CASE \[all\]")
     assert rehearsal.end() == 0

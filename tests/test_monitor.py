@@ -157,7 +157,7 @@ async def test_messages_and_what_they_led_to_are_counted(asked: Asked, parts: Pa
     await parts.inbox.drain()
     clock.now += timedelta(seconds=90)
     waiting = await asked.metrics()
-    assert waiting["haven_messages_read_total", "notice", "console"] == 3
+    assert waiting["haven_messages_read_total", "none", "console"] == 3
     assert waiting["haven_messages_read_total", "advise", "console"] == 1
     assert waiting["haven_last_message_age_seconds", "console"] == 90
     assert (waiting["haven_conversations",], waiting["haven_conversations_held",]) == (2, 2)
@@ -199,7 +199,7 @@ async def test_a_flood_shows_before_it_is_read(
             await crowded.drain()
             await asyncio.sleep(0)
         told = await asked.metrics()
-        assert told["haven_messages_read_total", "notice", "console"] == 30
+        assert told["haven_messages_read_total", "none", "console"] == 30
         assert told["haven_inbox_blocked",] == 0
 
 

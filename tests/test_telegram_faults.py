@@ -445,7 +445,7 @@ async def test_what_was_chosen_goes_with_the_last_case_of_a_group_that_haven_is_
         assert there.parts.policies.of(space).alert_channel, "to be added again may be a step of setting up"
         there.parts.store.purge(space, there.parts.clock())
         await until(lambda: there.parts.records.spaces() == [])
-        assert there.parts.policies.of(space).alert_channel is None
+        await until(lambda: there.parts.policies.of(space).alert_channel is None)
 
 
 async def test_an_alert_that_was_deleted_is_posted_anew_once(haven: Living) -> None:

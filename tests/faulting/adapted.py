@@ -61,11 +61,11 @@ def _watch(step: str, effect: str, harm: Callable[[], None]) -> None:
 
         return attempt
 
-    receive: Any = Guard.receive
+    record: Any = Guard.record
     finish: Any = Outbox._finish
 
-    def received(self: Guard, messages: Any) -> Any:
-        decisions = receive(self, messages)
+    def recorded(self: Guard, findings: Any) -> Any:
+        decisions = record(self, findings)
         reach("recorded", *(one for decision in decisions for one in decision.effects))
         return decisions
 
@@ -76,7 +76,7 @@ def _watch(step: str, effect: str, harm: Callable[[], None]) -> None:
 
     for platform in _PLATFORMS:
         platform.perform = performing(platform.perform)
-    Guard.receive = received  # type: ignore[method-assign]
+    Guard.record = recorded  # type: ignore[method-assign]
     Outbox._finish = finished  # type: ignore[method-assign]
 
 

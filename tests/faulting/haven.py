@@ -192,9 +192,9 @@ class _Watched(Classifier):
 
     steps: Steps
 
-    def assess(self, *what: Any) -> Any:
+    def find(self, *what: Any) -> Any:
         """Assess, then come to the step."""
-        found = super().assess(*what)
+        found = super().find(*what)
         self.steps.reach("assessed")
         return found
 
