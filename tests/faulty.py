@@ -23,14 +23,14 @@ _PLATFORMS: tuple[Any, ...] = (ConsolePlatform, DiscordPlatform)
 
 def failing_guard() -> None:
     """Fail at messages that say so."""
-    assess: Any = Classifier.assess
+    find: Any = Classifier.find
 
     def fail(self: Classifier, conversation: Any, message: Any, *how: Any) -> Any:
         if BREAK in message.text:
             raise ValueError(repr(message))
-        return assess(self, conversation, message, *how)
+        return find(self, conversation, message, *how)
 
-    Classifier.assess = fail  # type: ignore[method-assign, assignment]
+    Classifier.find = fail  # type: ignore[method-assign, assignment]
 
 
 def failing_outbox() -> None:

@@ -33,13 +33,12 @@ from classifiers.words import words
 
 _Decided = tuple[str, Kind, Level, bool, tuple[Effect, ...]]
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
-PARTS = st.sampled_from(
-    (
-        "i a no No, no. pay $ 0 1 3 7 @ @sam #general > >>> - -- -# s e n d s3nd m0ney 3v3 mp3 10am 100% %73 don't I'm "
-        "x-y https://a.b/c (www.x.y ,x 10.0.0.1 *h* **e** _l_ ~~p~~ ||x|| hey!!! soooo … “so” café ŉ İ ﬁ 😀 👍🏽 ❤️ "
-        "привет рау α h.e.l.p e.g. yenom ... 1,000 v1d30s"
-    ).split()
+_PARTS = (
+    "i a no No, no. pay $ 0 1 3 7 @ @sam #general > >>> - -- -# s e n d s3nd m0ney 3v3 mp3 10am 100% %73 don't I'm x-y "
+    "https://a.b/c (www.x.y ,x 10.0.0.1 *h* **e** _l_ ~~p~~ ||x|| hey!!! soooo … “so” café ŉ İ ﬁ 😀 👍🏽 ❤️ привет рау "
+    "α h.e.l.p e.g. yenom ... 1,000 v1d30s"
 )
+PARTS = st.sampled_from(_PARTS.split())
 
 
 @pytest.fixture(scope="module")
