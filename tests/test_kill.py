@@ -242,8 +242,11 @@ def printed(words: str) -> Callable[[Life], bool]:
 
 
 def stuck(life: Life) -> bool:
-    """Whether a delivery has begun and gets no further, because the pipe is full."""
-    if not any(row.attempts and row.outcome is None for row in life.rows()):
+    """Whether a delivery has begun and gets no further, because the pipe is full.
+
+    The edit that is being shown when a newer one is recorded gives its row to that.
+    """
+    if not any(row.outcome is None and (row.attempts or row.effect == "UpdateAlert") for row in life.rows()):
         return False
     before = life.unread()
     time.sleep(0.03)
