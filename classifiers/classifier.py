@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
-from classifiers.despair import shows_despair
+from classifiers.despair import may_show_despair, shows_despair
 from classifiers.exchange import EXCERPT, Conversation, Exchange, Line
 from classifiers.model import MARKERS, Floats, Model, marker_probability
 from classifiers.normalise import spans
@@ -42,7 +42,7 @@ class Classifier:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._screen = Screen(model, LEAST)
+        self._screen = Screen(model, LEAST, may_show_despair)
 
     def find(
         self,
@@ -83,7 +83,8 @@ class Classifier:
         """Take a message, or an edit, in; return whether anything that its author wrote of late may matter."""
         heard = [] if message.forwarded else words(message.text)
         line = conversation.add(message, heard)
-        if self._screen.may_show(heard, line.before) or shows_despair(heard):
+        shown = self._screen.shown(heard, line.before)
+        if shown.marker or (shown.watched and shows_despair(heard)):
             conversation.note(line.author)
         if len(message.text) > EXCERPT:
             self._read_line(line, heard)

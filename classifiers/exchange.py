@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -57,11 +56,11 @@ class Exchange(NamedTuple):
 class Conversation:
     """The last 64 lines of a channel; reading one message costs the same however long the channel is."""
 
-    __slots__ = ("_count", "_noted", "last_at", "lines")
+    __slots__ = ("_count", "_lines", "_noted", "last_at")
 
     def __init__(self, last_at: datetime) -> None:
         self.last_at = last_at
-        self.lines: list[Line] = []
+        self._lines: dict[str, Line] = {}
         self._count = 0
         self._noted: dict[Account, int] = {}
 
@@ -71,32 +70,32 @@ class Conversation:
         It continues the last word of the same author just before ("^" when there is none), so that
         lines sent in one breath read as one. Forwarded words are nobody's here.
         """
-        if message.forwarded:
-            line = Line(message.id, message.author, "", message.sent_at, message.to, "")
-        else:
-            last = words[-1] if words else ""
-            line = Line(message.id, message.author, message.text[:EXCERPT], message.sent_at, message.to, last)
-        lines = self.lines
-        if message.id in map(_id_of, lines):
-            position = next(i for i, known in enumerate(lines) if known.message_id == message.id)
-            line.earlier, lines[position] = lines[position], line
+        text, last = ("", "") if message.forwarded else (message.text[:EXCERPT], words[-1] if words else "")
+        line = Line(message.id, message.author, text, message.sent_at, message.to, last)
+        lines = self._lines
+        line.earlier = lines.get(message.id)
+        if line.earlier:
             line.earlier.earlier = None
+            before = self._before(message.id)
         else:
             self._count += 1
-            lines.append(line)
-            if len(lines) > RING:
-                del lines[0]
-            position = len(lines) - 1
-        if position:
-            before = lines[position - 1]
-            if before.author == line.author and before.last and line.at - before.at <= _SAME_BREATH:
-                line.before = before.last
+            before = next(reversed(lines.values()), None)
+        lines[message.id] = line
+        if len(lines) > RING:
+            del lines[next(iter(lines))]
+        if before and before.author == line.author and before.last and line.at - before.at <= _SAME_BREATH:
+            line.before = before.last
         return line
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines, the latest last."""
+        return [*self._lines.values()]
 
     def keep_earlier(self, line: Line) -> None:
         """Let what stood in a line's place before its edit stand again."""
         if line.earlier:
-            self.lines[self.lines.index(line)] = line.earlier
+            self._lines[line.message_id] = line.earlier
 
     def note(self, author: Account) -> None:
         """Remember that the latest line of an author, or an edit, may matter, as long as it may be in the ring."""
@@ -112,13 +111,21 @@ class Conversation:
     def copy(self) -> Conversation:
         """Return the lines as they are now, to read them later."""
         copied = Conversation(self.last_at)
-        copied.lines = [*self.lines]
+        copied._lines = self._lines.copy()
         return copied
 
     def forget(self, account: Account) -> None:
         """Drop what the account wrote."""
-        self.lines = [line for line in self.lines if line.author != account]
+        self._lines = {id: line for id, line in self._lines.items() if line.author != account}
         self._noted.pop(account, None)
+
+    def _before(self, message_id: str) -> Line | None:
+        before = None
+        for id, line in self._lines.items():
+            if id == message_id:
+                break
+            before = line
+        return before
 
     def exchange(self, speaker: Account) -> Exchange:
         """Return the last 14 lines that the speaker wrote or that were written to them.
@@ -208,9 +215,6 @@ class Conversation:
             ((vote, account) for account, vote in votes.items() if account != speaker and vote), reverse=True
         )
         return ranked, pointed_at
-
-
-_id_of = attrgetter("message_id")
 
 
 def fading(line: Line, now: datetime) -> float:

@@ -9,9 +9,10 @@ nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,34 +32,51 @@ _LONGEST = 1_000
 """Words of a line beyond which it is left to the exact sums; far from where a lane would run over."""
 
 
-class Screen:
-    """Compares lines with the least probability from which each marker matters, of those that are given one."""
+class Shown(NamedTuple):
+    """What a line may do: show a marker that matters, and have a word that is watched for."""
 
-    def __init__(self, model: Model, least: Mapping[Marker, float]) -> None:
+    marker: bool
+    watched: bool
+
+
+class Screen:
+    """Compares lines with the least probability from which each marker matters, of those that are given one.
+
+    `watched` says of a word whether it is watched for.
+    """
+
+    def __init__(self, model: Model, least: Mapping[Marker, float], watched: Callable[[str], bool]) -> None:
         self._model = model
+        self._watched = watched
         self._columns = [HIDDEN + MARKERS.index(marker) for marker in least]
         biases = model.biases[self._columns].tolist()
         needed = [math.log(p / (1 - p)) - bias - _MARGIN for p, bias in zip(least.values(), biases, strict=True)]
         self._gaps = np.array(needed)
         self._signs = sum(_HALF << (_LANE * lane) for lane in range(len(needed)))
+        self._above = _LANE * len(needed)  # how many of the words are watched for is counted above the lanes
         self._least = lru_cache(maxsize=_LONGEST)(self._worked_out)
         self._words = Recent(self._word, MOST_WORDS)
         self._pairs = self._all_pairs()
 
-    def may_show(self, words: Sequence[str], before: str) -> bool:
-        """Return False only for a line that shows each marker with less than its least probability."""
+    def shown(self, words: Sequence[str], before: str) -> Shown:
+        """Return what a line of words may show; `before` is the word that it continues.
+
+        A line of which it is False shows each marker with less than its least probability.
+        """
         if len(words) > _LONGEST:
-            return True
+            return Shown(marker=True, watched=True)
         alone = sum(map(self._words.__getitem__, words))
         pairs = sum(map(self._pairs.get, zip((before, *words), (*words, "$"), strict=True), repeat(0)))
-        return bool((alone + pairs + self._least(len(words))) & self._signs)
+        reached = alone + pairs + self._least(len(words))
+        return Shown(marker=bool(reached & self._signs), watched=bool(reached >> self._above))
 
     def _worked_out(self, words: int) -> int:
         """Return what to add to the sums of a line, so that the highest bit of a lane is set where it reaches."""
         return self._signs - self._packed(np.floor(self._gaps / weight(words) * _UNIT))
 
     def _word(self, word: str) -> int:
-        return self._packed(_up(self._model.words[word][self._columns]))
+        added = self._packed(_up(self._model.words[word][self._columns]))
+        return added + (1 << self._above) if self._watched(word) else added
 
     def _all_pairs(self) -> dict[tuple[str, str], int]:
         pairs = {row: term.partition(" ") for row, term in enumerate(self._model.rows) if " " in term}
