@@ -42,7 +42,7 @@ class Classifier:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._screen = Screen(model, LEAST, may_show_despair)
+        self.screen = Screen(model, LEAST, may_show_despair)
 
     def find(
         self,
@@ -57,7 +57,10 @@ class Classifier:
         """
         if not self.take(conversation, message):
             return None
-        exchange, scores = self._scores(conversation, message.author)
+        exchange = conversation.exchange(message.author)
+        if not any(line.noted for line in exchange.mine):
+            return None
+        scores = self._scores(conversation, exchange)
         reached = self._reached(exchange, scores, sensitivity, shift)
         if not any(reached.values()) and not _despairs(exchange, message.author):
             return None
@@ -75,7 +78,8 @@ class Classifier:
         An edit is read with everything that stands in the channel by now. `shift` moves from which score on a kind is
         alerted of, see `Thresholds.moved`.
         """
-        exchange, scores = self._scores(conversation, message.author)
+        exchange = conversation.exchange(message.author)
+        scores = self._scores(conversation, exchange)
         reached = self._reached(exchange, scores, sensitivity, shift)
         return self._assessed(conversation, message, exchange, scores, reached)
 
@@ -83,9 +87,9 @@ class Classifier:
         """Take a message, or an edit, in; return whether anything that its author wrote of late may matter."""
         heard = [] if message.forwarded else words(message.text)
         line = conversation.add(message, heard)
-        shown = self._screen.shown(heard, line.before)
+        shown = self.screen.shown(heard, line.before)
         if shown.marker or (shown.watched and shows_despair(heard)):
-            conversation.note(line.author)
+            conversation.note(line)
         if len(message.text) > EXCERPT:
             self._read_line(line, heard)
         if line.earlier and conversation.noted(line.author):
@@ -93,12 +97,11 @@ class Classifier:
         line.earlier = None
         return conversation.noted(line.author)
 
-    def _scores(self, conversation: Conversation, author: Account) -> tuple[Exchange, dict[Kind, float]]:
-        exchange = conversation.exchange(author)
+    def _scores(self, conversation: Conversation, exchange: Exchange) -> dict[Kind, float]:
         for line in (*exchange.mine, *exchange.theirs, exchange.latest):
             self._read_line(line)
         totals = self.model.totals(exchange, conversation.lines[-1].at)
-        return exchange, {kind: self.model.scales[kind](total) for kind, total in totals.items()}
+        return {kind: self.model.scales[kind](total) for kind, total in totals.items()}
 
     def _reached(
         self,

@@ -30,7 +30,8 @@ _UNREAD = np.zeros(0, dtype=np.float32)
 class Line(msgspec.Struct, eq=False, gc=False):
     """A message in the ring: 200 characters to show, its last word and the one that its first continues.
 
-    `earlier` is what stood there before an edit. `features` and `scores` are what the model reads, empty until then.
+    `noted` is whether it may matter, `earlier` what stood there before an edit. `features` and `scores` are what the
+    model reads, empty until then.
     """
 
     message_id: str
@@ -40,6 +41,7 @@ class Line(msgspec.Struct, eq=False, gc=False):
     to: tuple[Account, ...]
     last: str
     before: str = "^"
+    noted: bool = False
     earlier: Line | None = None
     features: npt.NDArray[np.float32] = _UNREAD
     scores: Sequence[float] = ()
@@ -97,10 +99,11 @@ class Conversation:
         if line.earlier:
             self._lines[line.message_id] = line.earlier
 
-    def note(self, author: Account) -> None:
-        """Remember that the latest line of an author, or an edit, may matter, as long as it may be in the ring."""
-        self._noted.pop(author, None)
-        self._noted[author] = self._count
+    def note(self, line: Line) -> None:
+        """Remember that the latest line, or an edit, may matter, and its author as long as it may be in the ring."""
+        line.noted = True
+        self._noted.pop(line.author, None)
+        self._noted[line.author] = self._count
         if self._count - self._noted[oldest := next(iter(self._noted))] >= RING:
             del self._noted[oldest]
 
@@ -134,7 +137,7 @@ class Conversation:
         stands next to their lines and names nobody.
         """
         lines = self.lines
-        just_two = len({line.author for line in lines}) <= 2
+        just_two = _just_two(lines)
         mine: list[Line] = []
         theirs: list[Line] = []
         latest: Line | None = None
@@ -222,6 +225,15 @@ def fading(line: Line, now: datetime) -> float:
     age = max((now - line.at).total_seconds(), 0.0)
     weight: float = 0.5 ** (age / _HALF_LIFE_SECONDS)
     return weight
+
+
+def _just_two(lines: list[Line]) -> bool:
+    authors = set()
+    for line in reversed(lines):
+        authors.add(line.author)
+        if len(authors) > 2:
+            return False
+    return True
 
 
 def _beside(lines: list[Line], i: int, speaker: Account) -> bool:

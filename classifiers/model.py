@@ -15,7 +15,7 @@ import numpy.typing as npt
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.exchange import Exchange, Line, fading
 from classifiers.recent import Recent
-from classifiers.terms import pair_terms, weight, word_terms
+from classifiers.terms import pairs_of, weight, word_terms
 from classifiers.vocabulary import Vocabulary
 
 MARKERS = tuple(Marker)
@@ -111,15 +111,19 @@ class Model:
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
     words: Recent[Floats] = field(init=False, repr=False, compare=False)
     """What each word adds to each feature of a line, of pairs that it is part of aside."""
+    pairs: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
+    """The rows of pairs of words."""
 
     def __post_init__(self) -> None:
-        """Remember the sums of the words that are read most."""
-        words = Recent(lambda word: self._sum(word_terms(word)), MOST_WORDS)
+        """Remember the sums of the words that are read most, and where the pairs are."""
+        words = Recent(lambda word: self._sum(self.rows.find(word_terms(word))), MOST_WORDS)
         object.__setattr__(self, "words", words)
+        object.__setattr__(self, "pairs", _pairs(self.rows))
 
     def read_line(self, words: list[str], before: str) -> Reading:
         """Return what a line of words says by itself; `before` is the word that it continues."""
-        sums = self._sum(pair_terms(words, before))
+        pairs = map(self.pairs.get, pairs_of(words, before))
+        sums = self._sum([row for row in pairs if row is not None])
         for word in words:
             sums += self.words[word]
         sums *= np.float32(weight(len(words)))
@@ -151,14 +155,26 @@ class Model:
         if not words:
             return np.zeros((0, len(MARKERS)), dtype=np.float32)
         alone = np.stack([self.words[word] for word in words])
-        pairs = np.stack([self._sum([pair]) for pair in pair_terms(words, before)]) * np.float32(0.5)
+        rows = map(self.pairs.get, pairs_of(words, before))
+        pairs = np.stack([self._sum([] if row is None else [row]) for row in rows]) * np.float32(0.5)
         added: Floats = (alone + pairs[:-1] + pairs[1:]) * np.float32(weight(len(words)))
         return added[:, HIDDEN : HIDDEN + len(MARKERS)]
 
-    def _sum(self, found: Sequence[str]) -> Floats:
-        rows = self.rows.find(found)
+    def _sum(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> Floats:
+        if not len(rows):
+            return np.zeros(FEATURES, dtype=np.float32)
         summed: Floats = self.sizes[rows] @ self.steps[rows].astype(np.float32)
         return summed
+
+
+def _pairs(rows: Vocabulary) -> dict[tuple[str, str], int]:
+    words: dict[str, str] = {}  # each of them once
+    found = {}
+    for row, term in enumerate(rows):
+        first, space, second = term.partition(" ")
+        if space:
+            found[words.setdefault(first, first), words.setdefault(second, second)] = row
+    return found
 
 
 def gathered(exchange: Exchange, now: datetime) -> Floats:

@@ -337,25 +337,32 @@ _LOOSE = re.compile(rf"(?!{_LETTER}['’][^\W_]){_LETTER}(?![^\W_])|.*(?<![^\W_]
 
 
 class Piece(NamedTuple):
-    """What stands between spaces: its words, and whether it is a letter alone (s) or a sign (n), or neither (w)."""
+    """What stands between spaces: its words, and whether it is a letter alone (s) or a sign (n), or neither (w).
+
+    Where it reads otherwise beside something else, it has no words, and the flag `UNSETTLED`.
+    """
 
     words: tuple[str, ...]
     flag: str
 
 
-def settled(text: str) -> Piece | None:
-    """Return how a text without spaces reads, None when that depends on what stands around it.
+UNSETTLED = "?"
+_UNSETTLED_PIECE = Piece((), UNSETTLED)
+
+
+def settled(text: str) -> Piece:
+    """Return how a text without spaces reads wherever it stands, if it does.
 
     Letters alone are joined with others that are alone, with signs between them or without; and of a word that comes
     three times or more without anything between them two remain. Everything else is the same as in any longer text.
     """
     if not _SETTLED.fullmatch(text) or _HEADS.match(text):
-        return None
+        return _UNSETTLED_PIECE
     plain = (text if text.isascii() else _UNSEEN.pattern.sub("", _compose(text))).lower()
     for rule in _RULES:
         changed = rule.pattern.sub(rule.replacement, plain)
         if changed != plain and (rule is _LEETSPEAK or rule is _ADDRESS or (rule is _LINK and changed[0] != " ")):
-            return None  # leetspeak counts in the whole text
+            return _UNSETTLED_PIECE  # leetspeak counts in the whole text
         plain = changed
         if rule is _MARKUP:
             flag = "s" if _LOOSE.match(plain) else "w" if any(map(str.isalnum, plain)) else "n"

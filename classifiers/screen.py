@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.assessment import Marker
-from classifiers.model import HIDDEN, MARKERS, MOST_WORDS, Floats, Model
+from classifiers.model import HIDDEN, MARKERS, Floats, Model
 from classifiers.recent import Recent
-from classifiers.terms import weight
+from classifiers.terms import pairs_of, weight, word_terms
 
+_MOST_WORDS = 64_000
 _LANE = 32
 _UNIT = 1 << 12
 """What a sum of 1 is in a lane."""
@@ -48,14 +49,15 @@ class Screen:
     def __init__(self, model: Model, least: Mapping[Marker, float], watched: Callable[[str], bool]) -> None:
         self._model = model
         self._watched = watched
-        self._columns = [HIDDEN + MARKERS.index(marker) for marker in least]
-        biases = model.biases[self._columns].tolist()
+        columns = [HIDDEN + MARKERS.index(marker) for marker in least]
+        biases = model.biases[columns].tolist()
+        self._steps = model.steps[:, columns]
         needed = [math.log(p / (1 - p)) - bias - _MARGIN for p, bias in zip(least.values(), biases, strict=True)]
         self._gaps = np.array(needed)
         self._signs = sum(_HALF << (_LANE * lane) for lane in range(len(needed)))
         self._above = _LANE * len(needed)  # how many of the words are watched for is counted above the lanes
         self._least = lru_cache(maxsize=_LONGEST)(self._worked_out)
-        self._words = Recent(self._word, MOST_WORDS)
+        self._words = Recent(self._word, _MOST_WORDS)
         self._pairs = self._all_pairs()
 
     def shown(self, words: Sequence[str], before: str) -> Shown:
@@ -66,7 +68,8 @@ class Screen:
         if len(words) > _LONGEST:
             return Shown(marker=True, watched=True)
         alone = sum(map(self._words.__getitem__, words))
-        pairs = sum(map(self._pairs.get, zip((before, *words), (*words, "$"), strict=True), repeat(0)))
+        rows = map(self._model.pairs.get, pairs_of(words, before))  # None for most
+        pairs = sum(map(self._pairs.get, rows, repeat(0)))
         reached = alone + pairs + self._least(len(words))
         return Shown(marker=bool(reached & self._signs), watched=bool(reached >> self._above))
 
@@ -75,18 +78,14 @@ class Screen:
         return self._signs - self._packed(np.floor(self._gaps / weight(words) * _UNIT))
 
     def _word(self, word: str) -> int:
-        added = self._packed(_up(self._model.words[word][self._columns]))
+        rows = self._model.rows.find(word_terms(word))
+        added = self._packed(_up(self._model.sizes[rows] @ self._steps[rows]))
         return added + (1 << self._above) if self._watched(word) else added
 
-    def _all_pairs(self) -> dict[tuple[str, str], int]:
-        pairs = {row: term.partition(" ") for row, term in enumerate(self._model.rows) if " " in term}
-        words: dict[str, str] = {}
-        rows = [*pairs]
-        added = self._model.steps[rows][:, self._columns] * self._model.sizes[rows][:, np.newaxis]
-        return {
-            (words.setdefault(first, first), words.setdefault(second, second)): self._packed(lanes)
-            for (first, _, second), lanes in zip(pairs.values(), _up(added), strict=True)
-        }
+    def _all_pairs(self) -> dict[int | None, int]:
+        rows = [*self._model.pairs.values()]
+        added = self._steps[rows] * self._model.sizes[rows][:, np.newaxis]
+        return dict(zip(rows, map(self._packed, _up(added)), strict=True))
 
     def _packed(self, lanes: npt.NDArray[np.float64]) -> int:
         """Return whole numbers, also those below 0, as one number of which each can be added to by itself."""

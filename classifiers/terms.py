@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 _SHORTEST, _LONGEST = 2, 5
@@ -14,7 +15,7 @@ def terms(line: list[str], before: str = "^") -> list[str]:
     found: list[str] = []
     for word in line:
         found.extend(_known(word) if len(word) <= _LONGEST_KNOWN else word_terms(word))
-    found.extend(pair_terms(line, before))
+    found.extend(f"{first} {second}" for first, second in pairs_of(line, before))
     return found
 
 
@@ -27,9 +28,9 @@ def word_terms(word: str) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-def pair_terms(line: list[str], before: str = "^") -> list[str]:
+def pairs_of(line: Sequence[str], before: str = "^") -> Iterator[tuple[str, str]]:
     """Return the pairs of neighbours, one more than the words: first with `before`, last with the line's end."""
-    return [f"{first} {second}" for first, second in zip([before, *line], [*line, "$"], strict=True)]
+    return zip((before, *line), (*line, "$"), strict=True)
 
 
 def weight(words: int) -> float:

@@ -6,10 +6,10 @@ import re
 from itertools import chain
 
 from classifiers.confusables import REVERSED
-from classifiers.normalise import Piece, settled, tokens
+from classifiers.normalise import UNSETTLED, Piece, settled, tokens
 from classifiers.recent import Recent
 
-_MOST = 32_000
+_MOST = 64_000
 _LONGEST_TEXT = 1_000
 _SPACED = re.compile("sn*sn*s")
 _PLAIN = re.compile(r"""([("]?)([a-z]{2,})(?:(['’/-])([a-z]{2,}))?([,.?!:;)"]{0,2})""", re.IGNORECASE | re.ASCII)
@@ -19,13 +19,14 @@ _NOT_PLAIN = frozenset([*REVERSED.split(), "www"])
 
 def words(text: str) -> list[str]:
     """Return the words and signs of a text in normal form, the same as `normalise.tokens`."""
-    pieces = [*map(_read.__getitem__, text.split())]
-    if None in pieces or len(text) > _LONGEST_TEXT:
+    parts = text.split()
+    if not parts:
+        return []
+    read, flags = zip(*map(_read.__getitem__, parts), strict=True)
+    kinds = "".join(flags)
+    if UNSETTLED in kinds or len(text) > _LONGEST_TEXT or (kinds.count("s") > 2 and _SPACED.search(kinds)):
         return tokens(text)
-    found = [*chain.from_iterable([piece.words for piece in pieces if piece])]
-    flags = "".join([piece.flag for piece in pieces if piece])
-    if flags.count("s") > 2 and _SPACED.search(flags):
-        return tokens(text)
+    found = [*chain.from_iterable(read)]
     if len({*found}) + 1 < len(found) and any(map(_alike, found, found[1:], found[2:])):
         return tokens(text)
     return found
@@ -35,7 +36,7 @@ def _alike(first: str, second: str, third: str) -> bool:
     return first == second == third
 
 
-def _settled(part: str) -> Piece | None:
+def _settled(part: str) -> Piece:
     """Return what `settled` says; most words need none of its rules."""
     match = _PLAIN.fullmatch(part)
     if match is None or _STRETCHED.search(part):

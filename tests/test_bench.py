@@ -29,6 +29,7 @@ from bot.bench.timing import percentile
 from bot.config import Config
 from classifiers.artefact import bundled
 from classifiers.artefact import load as load_model
+from classifiers.classifier import Classifier
 from classifiers.conversation import Account
 from classifiers.corpus import Labelled
 from classifiers.errors import InputError
@@ -128,7 +129,7 @@ def test_the_pipeline_decides_as_the_model_does(model: Model, supply: Supply) ->
     reference = pipeline(model)
     texts = [message.text for message in [*Mix(supply, 30).take(400), *Mix(supply, 30).coercive(400)]]
     texts += ["", "<", ">", "a < b > c", "^ $", "~ ~", "a", "<<>>", "x\ue000y", "Grüße aus 北京 😀😀"]
-    found = agreement(model, reference, [words(text) for text in texts])
+    found = agreement(Classifier(model), reference, [words(text) for text in texts])
     assert found.messages == len(texts)
     assert found.largest_difference < 1e-5
 
@@ -143,13 +144,14 @@ def test_the_pipeline_reads_batches_as_it_reads_single_messages(model: Model, su
 
 def test_a_reference_with_other_decisions_is_refused(model: Model, supply: Supply) -> None:
     lines = [words(message.text) for message in Mix(supply, 30).coercive(100)]
+    classifier = Classifier(model)
     for changed in (
         replace(model, biases=model.biases + np.float32(1)),
         replace(model, biases=model.biases + np.float32(1e-2)),
         replace(model, steps=-model.steps),
     ):
         with pytest.raises(InputError, match="no ratio can be told"):
-            agreement(model, pipeline(changed), lines)
+            agreement(classifier, pipeline(changed), lines)
 
 
 def test_a_word_that_is_a_mark_of_the_line_cannot_be_written() -> None:

@@ -21,6 +21,7 @@ from bot.bench.timing import can_measure, machine, unwatched
 from bot.card import Card
 from classifiers.artefact import bundled
 from classifiers.artefact import load as load_model
+from classifiers.classifier import Classifier
 from classifiers.errors import InputError
 from classifiers.plots import check
 
@@ -65,11 +66,12 @@ def measured(data: Path, real: Path | None, size: Size, console: Console) -> dic
         keywords = keyword_filter(corpus)
         del corpus
         model, _ = load_model(bundled())
+        classifier = Classifier(model)
     mix = Mix(supply, size.conversations)
     found: dict[str, Any] = {"machine": machine()}
     with unwatched(), TemporaryDirectory() as folder, subject(Path(folder), size.conversations) as parts:
         with console.status("messages a second"):
-            found |= rates.measure(parts, model, mix, keywords, size)
+            found |= rates.measure(parts, classifier, mix, keywords, size)
         with console.status("latency, and the event loop"):
             waiting = load.measure(parts, mix, size)
             found["guard"] |= waiting.pop("guard")

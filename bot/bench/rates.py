@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
 from sklearn.pipeline import Pipeline
 
 from bot.bench.mix import Mix
-from bot.bench.reference import KEYWORDS, agreement, document, pipeline
+from bot.bench.reference import KEYWORDS, agreement, document, pipeline, read
 from bot.bench.sizes import Size
 from bot.bench.subject import receive
 from bot.bench.timing import Spent, spent
 from bot.parts import Parts
-from classifiers.model import Model
+from classifiers.classifier import Classifier
 from classifiers.words import words
 
 BATCH = 512
@@ -40,20 +40,25 @@ class Rates:
         return median(messages / took.wall for messages, took in self._rounds[stage])
 
 
-def measure(parts: Parts, model: Model, mix: Mix, keywords: re.Pattern[str], size: Size) -> dict[str, dict[str, float]]:
+def measure(
+    parts: Parts, classifier: Classifier, mix: Mix, keywords: re.Pattern[str], size: Size
+) -> dict[str, dict[str, float]]:
     """Return the rates of all stages; every stage of every round reads messages that nobody has read before.
 
     InputError where the pipeline of scikit-learn decides otherwise than the model. Before the rounds `size.warm`
-    messages go through the guard and the model, which fills rings and caches as they are after some minutes.
+    messages go through the guard and the model, which fills rings and caches as they are after some minutes; the last
+    `size.compared` of them are those that the pipeline is compared with.
     """
-    reference = pipeline(model)
-    agreed = agreement(model, reference, [words(message.text) for message in mix.take(size.compared)])
+    reference = pipeline(classifier.model)
+    lines: list[list[str]] = []
     for start in range(0, size.warm, size.per_round):
         messages = mix.take(min(size.per_round, size.warm - start))
         receive(parts, messages)
-        _read(model, [words(message.text) for message in messages])
+        lines = [*lines, *(words(message.text) for message in messages)][-size.compared :]
+        _read(classifier, lines[-len(messages) :])
+    agreed = agreement(classifier, reference, lines)
     rates = Rates()
-    lengths = [_round(parts, model, mix, keywords, reference, size, rates) for _ in range(size.rounds)]
+    lengths = [_round(parts, classifier, mix, keywords, reference, size, rates) for _ in range(size.rounds)]
     single, batch = rates.best("sklearn_single"), rates.best("sklearn_batch")
     per_second, filtered, whole = rates.best("message_model"), rates.best("keyword_filter"), rates.best("guard")
     return {
@@ -80,13 +85,19 @@ def measure(parts: Parts, model: Model, mix: Mix, keywords: re.Pattern[str], siz
 
 
 def _round(
-    parts: Parts, model: Model, mix: Mix, keywords: re.Pattern[str], reference: Pipeline, size: Size, rates: Rates
+    parts: Parts,
+    classifier: Classifier,
+    mix: Mix,
+    keywords: re.Pattern[str],
+    reference: Pipeline,
+    size: Size,
+    rates: Rates,
 ) -> tuple[float, float]:
     """Measure every stage once; return the mean length of a message in characters and words."""
     texts = [message.text for message in mix.take(size.per_round)]
-    rates.take("normalisation", len(texts), spent(lambda: [words(text) for text in texts]))
-    lines = [words(message.text) for message in mix.take(size.per_round)]
-    rates.take("message_model", len(lines), spent(lambda: _read(model, lines)))
+    lines: list[list[str]] = []
+    rates.take("normalisation", len(texts), spent(lambda: lines.extend(map(words, texts))))
+    rates.take("message_model", len(lines), spent(lambda: _read(classifier, lines)))
     documents = [document(line) for line in lines]
     batched, single = documents[: size.batched], documents[: size.single]
     rates.take("sklearn_batch", len(batched), spent(lambda: _predict(reference, batched, BATCH)))
@@ -98,9 +109,9 @@ def _round(
     return fmean(map(len, texts)), fmean(map(len, lines))
 
 
-def _read(model: Model, lines: Sequence[list[str]]) -> None:
+def _read(classifier: Classifier, lines: Iterable[list[str]]) -> None:
     for line in lines:
-        model.read_line(line, "^")
+        read(classifier, line)
 
 
 def _predict(reference: Pipeline, documents: Sequence[str], at_once: int) -> None:

@@ -17,10 +17,10 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import LabelBinarizer
 
-from classifiers.assessment import CLEAR
+from classifiers.classifier import LEAST, Classifier
 from classifiers.corpus import Labelled
 from classifiers.errors import InputError
-from classifiers.model import ENGLISH, HIDDEN, Floats, Model, sigmoid
+from classifiers.model import ENGLISH, HIDDEN, MARKERS, Floats, Model, sigmoid
 from classifiers.terms import weight
 
 START, END = "\ue000\ue000", "\ue001\ue001"
@@ -78,16 +78,25 @@ def document(words: Sequence[str]) -> str:
     return " ".join((START, *words, END))
 
 
-def agreement(model: Model, reference: Pipeline, lines: Sequence[list[str]]) -> Agreement:
+def read(classifier: Classifier, line: list[str]) -> Sequence[float] | None:
+    """Return the markers' probabilities for a line by itself as Haven reads it, None where none of them counts."""
+    model = classifier.model
+    return model.read_line(line, "^").scores if classifier.screen.shown(line, "^").marker else None
+
+
+def agreement(classifier: Classifier, reference: Pipeline, lines: Sequence[list[str]]) -> Agreement:
     """Return how alike the model and the pipeline read lines; InputError where they decide differently.
 
-    Decided is of each line by itself which markers are clear, and whether it is English.
+    Decided is of each line by itself which markers reach the probability from which they count.
     """
-    mine = np.array([model.read_line(line, "^").scores for line in lines])
+    mine = np.array([classifier.model.read_line(line, "^").scores for line in lines])
     mine[:, ENGLISH] = [sigmoid(total) for total in mine[:, ENGLISH].tolist()]
     theirs = np.asarray(reference.predict_proba([document(line) for line in lines]))
     difference = float(np.abs(mine - theirs).max())
-    differ = int(((mine >= CLEAR) != (theirs >= CLEAR)).any(axis=1).sum())
+    counting = [MARKERS.index(marker) for marker in LEAST]
+    quick = np.array([read(classifier, line) or [0.0] * mine.shape[1] for line in lines])
+    least = np.array([*LEAST.values()])
+    differ = int(((quick[:, counting] >= least) != (theirs[:, counting] >= least)).any(axis=1).sum())
     if differ or difference > _CLOSE:
         raise InputError(
             f"the reference of scikit-learn decides otherwise in {differ} of {len(lines)} messages"

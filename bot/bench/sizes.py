@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 class Size:
     """Counts of messages unless said; times in seconds.
 
-    `conversations` are active while rates and latencies are measured, `warm` messages come before that. `filled` are
+    `conversations` are active while rates and latencies are measured, `warm` messages come before that, of which
+    `compared` are compared with the reference. `filled` are
     the numbers of conversations for memory and growth, `lines` the most lines in each (0: as many as the mix has on
     average), which are written for no longer than `patience`. `rows` are the rows in the database for growth.
     """
 
     conversations: int = 250
-    warm: int = 16_000
+    warm: int = 40_000
     rounds: int = 5
     per_round: int = 5_000
     batched: int = 2_048
@@ -39,7 +40,7 @@ class Size:
 
 QUICK = Size(
     conversations=20,
-    warm=200,
+    warm=1_000,
     rounds=1,
     per_round=200,
     batched=512,
