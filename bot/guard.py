@@ -72,19 +72,23 @@ class Guard:
         self.levels: Counter[tuple[str, Level]] = Counter()
         self.heard_at: dict[str, datetime] = {}
 
-    def receive(self, messages: Iterable[Message]) -> list[Decision]:
+    def receive(self, messages: Sequence[Message]) -> list[Decision]:
         """Read messages (or edits, which carry a known id) in order and record what each reading led to; return it."""
         return self.record(self.read(messages))
 
-    def read(self, messages: Iterable[Message]) -> list[Finding]:
+    def read(self, messages: Sequence[Message]) -> list[Finding]:
         """Read messages in order; return what may have to be recorded, in that order."""
         with self._lock:
-            read = [(message, self._read(message)) for message in messages]
-            for message, finding in read:
-                self.heard_at[message.author.platform] = message.sent_at
-                if finding is None:
-                    self.levels[message.author.platform, Level.NONE] += 1
-            return [finding for _, finding in read if finding]
+            found = []
+            for message, heard in zip(messages, self._classifier.hear(messages), strict=True):
+                platform = message.author.platform
+                self.heard_at[platform] = message.sent_at
+                finding = self._read(message, heard)
+                if finding:
+                    found.append(finding)
+                else:
+                    self.levels[platform, Level.NONE] += 1
+            return found
 
     def record(self, findings: Sequence[Finding]) -> list[Decision]:
         """Decide on what was found and record it, all in one transaction; return what each reading led to."""
@@ -130,19 +134,13 @@ class Guard:
             self._memory.drop(space=space)
         self._store.move(space, to)
 
-    def _read(self, message: Message) -> Finding | None:
+    def _read(self, message: Message, heard: list[str]) -> Finding | None:
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)
-        how = policy.sensitivity, policy.shift
-        if self._thorough:
-            self._classifier.take(conversation, message)
-            found = self._classifier.assess(conversation, message, *how)
-        elif (may_matter := self._classifier.find(conversation, message, *how)) is None:
-            return None
-        else:
-            found = may_matter
-        return Finding(message, policy, *found, conversation.copy())
+        find = self._classifier.assess if self._thorough else self._classifier.find
+        found = find(conversation, message, policy.sensitivity, policy.shift, heard)
+        return Finding(message, policy, *found, conversation.copy()) if found else None
 
     def _record(self, finding: Finding) -> list[Decision]:
         message, policy, conversation = finding.message, finding.policy, finding.conversation

@@ -88,7 +88,6 @@ class People:
                 to = () if speaker == person else (person,)
                 message = Message(key, kind, channel, speaker, text, now, to)
                 for conversation in (self._checks.conversation(kind, channel, now), Conversation(now)):
-                    self._classifier.take(conversation, message)
                     read = self._classifier.assess(conversation, message, Sensitivity.HIGH)
                     readings.append(read[kind is not Kind.THREAT])
         found = max(readings, key=lambda reading: (reading.level, reading.score))

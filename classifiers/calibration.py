@@ -91,21 +91,21 @@ def calibrated(model: Model, seen: Sequence[HeldOut], quiet: Mapping[Kind, float
 
 def loudest(model: Model, ordinary: Iterable[Sequence[Message]]) -> dict[Kind, float]:
     """Return for each kind the second highest sum with support in conversations from which nothing was learned."""
-    read = [peaks(model, messages)[0] for messages in ordinary]
+    classifier = Classifier(model)
+    read = [peaks(classifier, messages)[0] for messages in ordinary]
     return {kind: sorted((found[kind].supported for found in read), reverse=True)[1] for kind in Kind}
 
 
-def peaks(model: Model, messages: Sequence[Message]) -> tuple[dict[Kind, Peak], list[Sequence[float]]]:
+def peaks(classifier: Classifier, messages: Sequence[Message]) -> tuple[dict[Kind, Peak], list[Sequence[float]]]:
     """Stream a conversation; return its peaks as raw sums and the scores of its lines.
 
     The model must be as `fit` leaves it, with open thresholds: support is what keeps a level above *notice*.
     """
-    classifier = Classifier(model)
+    model = classifier.model
     conversation = Conversation(messages[0].sent_at)
     found = {kind: Peak(_NONE, _NONE, GROUPS[0], None) for kind in Kind}
     scores: list[Sequence[float]] = []
     for message in messages:
-        classifier.take(conversation, message)
         assessments = classifier.assess(conversation, message, Sensitivity.NORMAL)
         line = conversation.lines[-1]
         scores.append(line.scores)
@@ -125,7 +125,8 @@ def peaks(model: Model, messages: Sequence[Message]) -> tuple[dict[Kind, Peak], 
 
 def _leave_out(corpus: Corpus, examples: Examples, writers: list[str]) -> list[HeldOut]:
     model = fit(examples, without=writers)
-    return [HeldOut(one, *peaks(model, one.messages)) for one in corpus.conversations if one.writer in writers]
+    classifier = Classifier(model)
+    return [HeldOut(one, *peaks(classifier, one.messages)) for one in corpus.conversations if one.writer in writers]
 
 
 def _scale(kind: Kind, seen: Sequence[HeldOut]) -> Scale:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
@@ -44,27 +45,11 @@ class Classifier:
         self.model = model
         self.screen = Screen(model, LEAST, may_show_despair)
 
-    def find(
-        self,
-        conversation: Conversation,
-        message: Message,
-        sensitivity: Sensitivity,
-        shift: Mapping[Kind, float] = _UNMOVED,
-    ) -> tuple[Assessment, Assessment] | None:
-        """Take a message in and return what `assess` does, None where there is no level of either kind and no crisis.
-
-        Most messages end early: where nothing that their author wrote of late shows a marker that counts.
-        """
-        if not self.take(conversation, message):
-            return None
-        exchange = conversation.exchange(message.author)
-        if not any(line.noted for line in exchange.mine):
-            return None
-        scores = self._scores(conversation, exchange)
-        reached = self._reached(exchange, scores, sensitivity, shift)
-        if not any(reached.values()) and not _despairs(exchange, message.author):
-            return None
-        return self._assessed(conversation, message, exchange, scores, reached)
+    def hear(self, messages: Sequence[Message]) -> list[list[str]]:
+        """Return the words of messages that come next, which costs less for many at once; a forward has none."""
+        heard = [[] if message.forwarded else words(message.text) for message in messages]
+        self.screen.expect(heard)
+        return heard
 
     def assess(
         self,
@@ -72,50 +57,70 @@ class Classifier:
         message: Message,
         sensitivity: Sensitivity,
         shift: Mapping[Kind, float] = _UNMOVED,
+        heard: list[str] | None = None,
     ) -> tuple[Assessment, Assessment]:
-        """Return how the conversation reads, as a threat and as a disclosure, now that a message was taken in.
+        """Take a message, or an edit, in; return how the conversation reads now, as a threat and as a disclosure.
 
         An edit is read with everything that stands in the channel by now. `shift` moves from which score on a kind is
-        alerted of, see `Thresholds.moved`.
+        alerted of, see `Thresholds.moved`. `heard` has the words, see `hear`.
         """
+        self._take(conversation, message, heard)
         exchange = conversation.exchange(message.author)
-        scores = self._scores(conversation, exchange)
-        reached = self._reached(exchange, scores, sensitivity, shift)
+        scores, reached = self._reached(conversation, exchange, sensitivity, shift)
         return self._assessed(conversation, message, exchange, scores, reached)
 
-    def take(self, conversation: Conversation, message: Message) -> bool:
-        """Take a message, or an edit, in; return whether anything that its author wrote of late may matter."""
-        heard = [] if message.forwarded else words(message.text)
+    def find(
+        self,
+        conversation: Conversation,
+        message: Message,
+        sensitivity: Sensitivity,
+        shift: Mapping[Kind, float] = _UNMOVED,
+        heard: list[str] | None = None,
+    ) -> tuple[Assessment, Assessment] | None:
+        """Do what `assess` does, but return None where there is no level of either kind and no crisis.
+
+        Most messages end early: where nothing that their author wrote of late shows a marker that counts.
+        """
+        if not self._take(conversation, message, heard):
+            return None
+        exchange = conversation.exchange(message.author)
+        if not any(line.noted for line in exchange.mine):
+            return None
+        scores, reached = self._reached(conversation, exchange, sensitivity, shift)
+        if not any(reached.values()) and not _despairs(exchange, message.author):
+            return None
+        return self._assessed(conversation, message, exchange, scores, reached)
+
+    def _take(self, conversation: Conversation, message: Message, heard: list[str] | None) -> bool:
+        """Take a message in; return whether anything that its author wrote of late may matter."""
+        if heard is None:
+            (heard,) = self.hear([message])
         line = conversation.add(message, heard)
         shown = self.screen.shown(heard, line.before)
         if shown.marker or (shown.watched and shows_despair(heard)):
             conversation.note(line)
         if len(message.text) > EXCERPT:
-            self._read_line(line, heard)
+            self._read_lines([line], [heard])
         if line.earlier and conversation.noted(line.author):
             self._take_nothing_back(conversation, line)
         line.earlier = None
         return conversation.noted(line.author)
 
-    def _scores(self, conversation: Conversation, exchange: Exchange) -> dict[Kind, float]:
-        for line in (*exchange.mine, *exchange.theirs, exchange.latest):
-            self._read_line(line)
-        totals = self.model.totals(exchange, conversation.lines[-1].at)
-        return {kind: self.model.scales[kind](total) for kind, total in totals.items()}
-
     def _reached(
-        self,
-        exchange: Exchange,
-        scores: Mapping[Kind, float],
-        sensitivity: Sensitivity,
-        shift: Mapping[Kind, float],
-    ) -> dict[Kind, Level]:
-        """Return the levels that the scores by themselves reach."""
+        self, conversation: Conversation, exchange: Exchange, sensitivity: Sensitivity, shift: Mapping[Kind, float]
+    ) -> tuple[dict[Kind, float], dict[Kind, Level]]:
+        """Return the scores, and the levels that they reach by themselves."""
+        lines = exchange.mine + exchange.theirs or [exchange.latest]
+        unread = [line for line in lines if not line.scores]
+        self._read_lines(unread, [words(line.excerpt) for line in unread])
+        totals = self.model.totals(exchange, conversation.lines[-1].at)
         group = self.model.group(exchange)
-        return {
+        scores = {kind: self.model.scales[kind](total) for kind, total in totals.items()}
+        reached = {
             kind: self.model.thresholds[kind][sensitivity][group].moved(shift.get(kind, 0.0)).level(score)
             for kind, score in scores.items()
         }
+        return scores, reached
 
     def _assessed(
         self,
@@ -156,14 +161,18 @@ class Classifier:
             if _coercion_in_all(earlier) > _coercion_in_all(line):
                 conversation.keep_earlier(line)
 
-    def _read_line(self, line: Line, heard: list[str] | None = None) -> None:
-        """Read a line, if that was not done yet; its words are those of its excerpt unless they are given."""
-        if line.scores:
-            return
-        heard = words(line.excerpt) if heard is None else heard
-        line.features, line.scores = self.model.read_line(heard, line.before)
-        if shows_despair(heard):
-            line.scores[_DISTRESS] = 1.0
+    def _read_line(self, line: Line) -> None:
+        """Read a line, if that was not done yet."""
+        if not line.scores:
+            self._read_lines([line], [words(line.excerpt)])
+
+    def _read_lines(self, lines: Sequence[Line], heard: Sequence[list[str]]) -> None:
+        """Read lines of these words."""
+        self.model.words.expect(chain.from_iterable(heard))
+        for line, said in zip(lines, heard, strict=True):
+            line.features, line.scores = self.model.read_line(said, line.before)
+            if shows_despair(said):
+                line.scores[_DISTRESS] = 1.0
 
     def _coercion(self, line: Line) -> float:
         """Return how clearly a line coerces, 0 for one that hardly does."""

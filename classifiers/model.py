@@ -15,7 +15,7 @@ import numpy.typing as npt
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.exchange import Exchange, Line, fading
 from classifiers.recent import Recent
-from classifiers.terms import pairs_of, weight, word_terms
+from classifiers.terms import pairs_of, weight
 from classifiers.vocabulary import Vocabulary
 
 MARKERS = tuple(Marker)
@@ -111,19 +111,27 @@ class Model:
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
     words: Recent[Floats] = field(init=False, repr=False, compare=False)
     """What each word adds to each feature of a line, of pairs that it is part of aside."""
-    pairs: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
-    """The rows of pairs of words."""
 
     def __post_init__(self) -> None:
-        """Remember the sums of the words that are read most, and where the pairs are."""
-        words = Recent(lambda word: self._sum(self.rows.find(word_terms(word))), MOST_WORDS)
-        object.__setattr__(self, "words", words)
-        object.__setattr__(self, "pairs", _pairs(self.rows))
+        """Remember the sums of the words that are read most."""
+        object.__setattr__(self, "words", Recent(lambda words: self.sums(words, self.steps), MOST_WORDS))
+
+    def sums(self, words: Sequence[str], steps: npt.NDArray[np.int8]) -> Floats:
+        """Return what each word (row) adds to the sums of which these are the steps (column), pairs aside."""
+        sums = np.zeros((len(words), steps.shape[1]), dtype=np.float32)
+        rows, owners = self.rows.pieces(words)
+        if len(rows):
+            firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+            sums[owners[firsts]] = np.add.reduceat(steps[rows] * self.sizes[rows, np.newaxis], firsts)
+        known = [(place, row) for place, row in enumerate(map(self.rows.words.get, words)) if row is not None]
+        for place, row in known:
+            sums[place] += steps[row] * self.sizes[row]
+        return sums
 
     def read_line(self, words: list[str], before: str) -> Reading:
         """Return what a line of words says by itself; `before` is the word that it continues."""
-        pairs = map(self.pairs.get, pairs_of(words, before))
-        sums = self._sum([row for row in pairs if row is not None])
+        pairs = map(self.rows.pairs.get, pairs_of(words, before))
+        sums = self._sum([*filter(None, pairs)])
         for word in words:
             sums += self.words[word]
         sums *= np.float32(weight(len(words)))
@@ -155,26 +163,16 @@ class Model:
         if not words:
             return np.zeros((0, len(MARKERS)), dtype=np.float32)
         alone = np.stack([self.words[word] for word in words])
-        rows = map(self.pairs.get, pairs_of(words, before))
-        pairs = np.stack([self._sum([] if row is None else [row]) for row in rows]) * np.float32(0.5)
+        rows = map(self.rows.pairs.get, pairs_of(words, before))
+        pairs = np.stack([self._sum([row] if row else []) for row in rows]) * np.float32(0.5)
         added: Floats = (alone + pairs[:-1] + pairs[1:]) * np.float32(weight(len(words)))
         return added[:, HIDDEN : HIDDEN + len(MARKERS)]
 
-    def _sum(self, rows: Sequence[int] | npt.NDArray[np.int32]) -> Floats:
-        if not len(rows):
+    def _sum(self, rows: Sequence[int]) -> Floats:
+        if not rows:
             return np.zeros(FEATURES, dtype=np.float32)
         summed: Floats = self.sizes[rows] @ self.steps[rows].astype(np.float32)
         return summed
-
-
-def _pairs(rows: Vocabulary) -> dict[tuple[str, str], int]:
-    words: dict[str, str] = {}  # each of them once
-    found = {}
-    for row, term in enumerate(rows):
-        first, space, second = term.partition(" ")
-        if space:
-            found[words.setdefault(first, first), words.setdefault(second, second)] = row
-    return found
 
 
 def gathered(exchange: Exchange, now: datetime) -> Floats:

@@ -17,6 +17,7 @@ from classifiers.tables import Table
 
 def false_alerts(model: Model, files: Iterable[Path]) -> Table:
     """Return how often real, harmless chat would have alerted; files are transcripts, one a community."""
+    classifier = Classifier(model)
     rows = []
     for file in files:
         conversations = conversations_of(file)
@@ -26,7 +27,7 @@ def false_alerts(model: Model, files: Iterable[Path]) -> Table:
             alerts = dict.fromkeys(Kind, 0)
             advised = 0
             for conversation in conversations:
-                reached = _reached(model, conversation, sensitivity)
+                reached = _reached(classifier, conversation, sensitivity)
                 for (kind, _), level in reached.items():
                     alerts[kind] += level >= Level.ALERT
                     advised += level >= Level.ADVISE
@@ -42,14 +43,14 @@ def false_alerts(model: Model, files: Iterable[Path]) -> Table:
     )
 
 
-def _reached(model: Model, messages: Sequence[Message], sensitivity: Sensitivity) -> dict[tuple[Kind, object], Level]:
+def _reached(
+    classifier: Classifier, messages: Sequence[Message], sensitivity: Sensitivity
+) -> dict[tuple[Kind, object], Level]:
     """Return the highest level per kind and account, which is what becomes a case."""
-    classifier = Classifier(model)
     found: dict[tuple[Kind, object], Level] = defaultdict(lambda: Level.NONE)
     if messages:
         conversation = Conversation(messages[0].sent_at)
         for message in messages:
-            classifier.take(conversation, message)
             for assessment in classifier.assess(conversation, message, sensitivity):
                 key = (assessment.kind, assessment.sender or assessment.target)
                 found[key] = max(found[key], assessment.level)

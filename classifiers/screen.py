@@ -9,9 +9,9 @@ nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from classifiers.assessment import Marker
 from classifiers.model import HIDDEN, MARKERS, Floats, Model
 from classifiers.recent import Recent
-from classifiers.terms import pairs_of, weight, word_terms
+from classifiers.terms import pairs_of, weight
 
 _MOST_WORDS = 64_000
 _LANE = 32
@@ -40,6 +40,9 @@ class Shown(NamedTuple):
     watched: bool
 
 
+_SHOWN = {(marker, watched): Shown(marker, watched) for marker in (False, True) for watched in (False, True)}
+
+
 class Screen:
     """Compares lines with the least probability from which each marker matters, of those that are given one.
 
@@ -57,8 +60,12 @@ class Screen:
         self._signs = sum(_HALF << (_LANE * lane) for lane in range(len(needed)))
         self._above = _LANE * len(needed)  # how many of the words are watched for is counted above the lanes
         self._least = lru_cache(maxsize=_LONGEST)(self._worked_out)
-        self._words = Recent(self._word, _MOST_WORDS)
+        self._words = Recent(self._added, _MOST_WORDS)
         self._pairs = self._all_pairs()
+
+    def expect(self, lines: Iterable[Sequence[str]]) -> None:
+        """Work out at once what is to be known of lines that are asked about next."""
+        self._words.expect(chain.from_iterable(lines))
 
     def shown(self, words: Sequence[str], before: str) -> Shown:
         """Return what a line of words may show; `before` is the word that it continues.
@@ -66,30 +73,32 @@ class Screen:
         A line of which it is False shows each marker with less than its least probability.
         """
         if len(words) > _LONGEST:
-            return Shown(marker=True, watched=True)
+            return _SHOWN[True, True]
         alone = sum(map(self._words.__getitem__, words))
-        rows = map(self._model.pairs.get, pairs_of(words, before))  # None for most
-        pairs = sum(map(self._pairs.get, rows, repeat(0)))
-        reached = alone + pairs + self._least(len(words))
-        return Shown(marker=bool(reached & self._signs), watched=bool(reached >> self._above))
+        known = filter(None, map(self._model.rows.pairs.get, pairs_of(words, before)))
+        reached = alone + sum(map(self._pairs.__getitem__, known)) + self._least(len(words))
+        return _SHOWN[bool(reached & self._signs), bool(reached >> self._above)]
 
     def _worked_out(self, words: int) -> int:
         """Return what to add to the sums of a line, so that the highest bit of a lane is set where it reaches."""
-        return self._signs - self._packed(np.floor(self._gaps / weight(words) * _UNIT))
+        (needed,) = self._packed(np.floor(self._gaps / weight(words) * _UNIT)[np.newaxis])
+        return self._signs - needed
 
-    def _word(self, word: str) -> int:
-        rows = self._model.rows.find(word_terms(word))
-        added = self._packed(_up(self._model.sizes[rows] @ self._steps[rows]))
-        return added + (1 << self._above) if self._watched(word) else added
+    def _added(self, words: Sequence[str]) -> Iterator[int]:
+        for word, added in zip(words, self._packed(_up(self._model.sums(words, self._steps))), strict=True):
+            yield added + (self._watched(word) << self._above)
 
-    def _all_pairs(self) -> dict[int | None, int]:
-        rows = [*self._model.pairs.values()]
+    def _all_pairs(self) -> dict[int, int]:
+        rows = [*self._model.rows.pairs.values()]
         added = self._steps[rows] * self._model.sizes[rows][:, np.newaxis]
-        return dict(zip(rows, map(self._packed, _up(added)), strict=True))
+        return dict(zip(rows, self._packed(_up(added)), strict=True))
 
-    def _packed(self, lanes: npt.NDArray[np.float64]) -> int:
-        """Return whole numbers, also those below 0, as one number of which each can be added to by itself."""
-        return int.from_bytes((lanes + _HALF).astype("<u4").tobytes(), "little") - self._signs
+    def _packed(self, lanes: npt.NDArray[np.float64]) -> Iterator[int]:
+        """Yield each row of whole numbers, also those below 0, as one number; added to that is to each by itself."""
+        size = lanes.shape[1] * _LANE // 8
+        packed = (lanes + _HALF).astype("<u4").tobytes()
+        for start in range(0, len(packed), size):
+            yield int.from_bytes(packed[start : start + size], "little") - self._signs
 
 
 def _up(sums: Floats) -> npt.NDArray[np.float64]:

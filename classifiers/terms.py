@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-_SHORTEST, _LONGEST = 2, 5
+SHORTEST_PIECE, LONGEST_PIECE = 2, 5
+PIECE = "~"
+"""What a term that is a piece of a word begins with."""
 _LONGEST_KNOWN = 20
 _LONG = 20
 
@@ -21,11 +23,16 @@ def terms(line: list[str], before: str = "^") -> list[str]:
 
 def word_terms(word: str) -> tuple[str, ...]:
     """Return the word and its pieces of 2 to 5 characters, edges marked; pieces start with a tilde."""
-    edged = f"<{word}>"
+    whole = edged(word)
     pieces = [word]
-    for length in range(_SHORTEST, _LONGEST + 1):
-        pieces += [f"~{edged[start : start + length]}" for start in range(len(edged) - length + 1)]
+    for length in range(SHORTEST_PIECE, LONGEST_PIECE + 1):
+        pieces += [f"{PIECE}{whole[start : start + length]}" for start in range(len(whole) - length + 1)]
     return tuple(pieces)
+
+
+def edged(word: str) -> str:
+    """Return a word with its edges marked."""
+    return f"<{word}>"
 
 
 def pairs_of(line: Sequence[str], before: str = "^") -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from classifiers.assessment import CLEAR, Kind, Level, Sensitivity
 from classifiers.calibration import HeldOut, calibrated, peaks
+from classifiers.classifier import Classifier
 from classifiers.corpus import KINDS, POSITIVE, Corpus
 from classifiers.model import MARKERS, Model
 from classifiers.tables import Table
@@ -50,7 +51,8 @@ def summary(model: Model, seen: Sequence[HeldOut], quiet: Mapping[Kind, float]) 
 
 def areas(model: Model, test: Corpus) -> dict[str, float]:
     """Return the area under the curve of both kinds against hard negatives, for each language group."""
-    seen = [HeldOut(one, *peaks(model, one.messages)) for one in test.conversations]
+    classifier = Classifier(model)
+    seen = [HeldOut(one, *peaks(classifier, one.messages)) for one in test.conversations]
     return {
         f"{POSITIVE[kind].replace('_', ' ')}, {group}": area
         for kind in Kind

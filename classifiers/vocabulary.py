@@ -1,46 +1,93 @@
-"""The terms that a model knows, each with its row, in a tenth of the memory of a dictionary."""
+"""The terms that a model knows, each with its row, in little memory."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.terms import LONGEST_PIECE, PIECE, SHORTEST_PIECE, edged
+
 _TERM = re.compile(rb"[^\n]+")
+_SIZES = range(SHORTEST_PIECE, LONGEST_PIECE + 1)
+
+_Numbers = npt.NDArray[np.uint64]
+_Places = npt.NDArray[np.intp]
 
 
-class Vocabulary(Mapping[str, int]):
-    """Rows by term; the terms, one a line, are numbered from 0.
+class Vocabulary:
+    """Rows by term; the terms, one a line, are numbered from 0. ValueError where one stands there twice, or none.
 
-    Terms are found by the 64 bits of their hash, which Python keys anew for each process, so that nobody can look for
-    two that are the same; ValueError where two terms are, or none.
+    `words` and `pairs` have the rows of these, those of pairs counted from the end, so that none is 0. Pieces of words
+    are looked up for many words at once, by 64 bits that are worked out from their characters with a multiplier drawn
+    anew for each process, so that nobody can look for two that are the same.
     """
 
     def __init__(self, terms: str) -> None:
         self._terms = terms.encode("utf-8", "surrogatepass")
-        hashes = np.fromiter(map(hash, self), dtype=np.int64)
-        self._rows = np.argsort(hashes, kind="stable").astype(np.int32)
-        self._hashes = hashes[self._rows]
-        if not len(hashes) or not np.diff(self._hashes).all():
+        self._count = sum(1 for _ in self)
+        self._multiplier, self._start = np.frombuffer(secrets.token_bytes(16), dtype=np.uint64) | np.uint64(1)
+        self.words: dict[str, int] = {}
+        self.pairs: dict[tuple[str, str], int] = {}
+        pieces: dict[int, list[tuple[int, str]]] = {size: [] for size in _SIZES}
+        once: dict[str, str] = {}
+        for row, term in enumerate(self):
+            first, space, second = term.partition(" ")
+            if space:
+                self.pairs[once.setdefault(first, first), once.setdefault(second, second)] = row - self._count
+            elif term[0] == PIECE and len(term) - 1 in pieces:
+                pieces[len(term) - 1].append((row, term[1:]))
+            else:
+                self.words[once.setdefault(term, term)] = row
+        numbers = [
+            self._numbered(_codes("".join(piece for _, piece in found)))[size - SHORTEST_PIECE][::size]
+            for size, found in pieces.items()
+            if found
+        ]
+        of_pieces = np.concatenate([np.zeros(0, dtype=np.uint64), *numbers])
+        order = np.argsort(of_pieces)
+        self._numbers = of_pieces[order]
+        self._rows = np.array([row for found in pieces.values() for row, _ in found], dtype=np.int32)[order]
+        known = len(self.words) + len(self.pairs) + len(np.unique(of_pieces))
+        if not self._count or known < self._count:
             raise ValueError("there are no terms, or one stands there twice")
 
-    def find(self, terms: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Return the rows of those of the terms that are known."""
-        hashes = np.fromiter(map(hash, terms), dtype=np.int64, count=len(terms))
-        places = self._hashes[:-1].searchsorted(hashes)
-        rows: npt.NDArray[np.int32] = self._rows[places[self._hashes[places] == hashes]]
-        return rows
+    def pieces(self, words: Sequence[str]) -> tuple[npt.NDArray[np.int32], _Places]:
+        """Return the rows of the known pieces of words, and the place of the word of each, in ascending order."""
+        whole = [edged(word) for word in words]
+        sizes = [*map(len, whole)]
+        owners = np.repeat(np.arange(len(words)), sizes)
+        left = np.cumsum(sizes)[owners] - np.arange(len(owners))
+        numbers = np.zeros((len(owners), len(_SIZES)), dtype=np.uint64)
+        for column, found in enumerate(self._numbered(_codes("".join(whole)))):
+            numbers[: len(found), column] = found
+        inside = left[:, np.newaxis] >= np.array(_SIZES)
+        asked, of_word = numbers[inside], np.broadcast_to(owners[:, np.newaxis], inside.shape)[inside]
+        if not len(self._numbers):
+            return self._rows, of_word[:0]
+        places = self._numbers[:-1].searchsorted(asked)
+        known = self._numbers[places] == asked
+        return self._rows[places[known]], of_word[known]
 
-    def __getitem__(self, term: str) -> int:
-        rows = self.find([term])
-        if not len(rows):
-            raise KeyError(term)
-        return int(rows[0])
+    def _numbered(self, codes: _Numbers) -> list[_Numbers]:
+        """Return for each size of pieces the numbers of those that begin at each character."""
+        numbers = codes + self._start
+        found = []
+        for size in range(2, LONGEST_PIECE + 1):
+            numbers = numbers[:-1] * self._multiplier + codes[size - 1 :]
+            if size >= SHORTEST_PIECE:
+                found.append(numbers)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return (match[0].decode("utf-8", "surrogatepass") for match in _TERM.finditer(self._terms))
 
     def __len__(self) -> int:
-        return len(self._hashes)
+        return self._count
+
+
+def _codes(text: str) -> _Numbers:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)

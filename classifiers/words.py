@@ -48,4 +48,4 @@ def _settled(part: str) -> Piece:
     return Piece((*before, word, sign, second, *after) if sign else (*before, word, *after), "w")
 
 
-_read = Recent(_settled, _MOST)
+_read = Recent(lambda parts: map(_settled, parts), _MOST)

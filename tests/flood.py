@@ -33,7 +33,7 @@ from classifiers.conversation import LONGEST, Account, Message
 from classifiers.exchange import RING
 
 MIB = 1 << 20
-A_CONVERSATION = 250 << 10
+A_CONVERSATION = 300 << 10
 """The most bytes that one conversation takes: 64 lines of 200 emoji, each naming ten accounts."""
 THE_REST = 200 * MIB
 """What everything else may take beyond what a Haven that has read nothing takes: queues, caches, the allocator."""

@@ -89,7 +89,6 @@ def read(
     message: Message,
     sensitivity: Sensitivity = Sensitivity.NORMAL,
 ) -> tuple[Assessment, Assessment]:
-    classifier.take(conversation, message)
     return classifier.assess(conversation, message, sensitivity)
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from classifiers.model import MARKERS, Model
 from classifiers.normalise import tokens
 from classifiers.recent import Recent
 from classifiers.screen import Screen
+from classifiers.terms import word_terms
 from classifiers.vocabulary import Vocabulary
 from classifiers.words import words
 
@@ -135,7 +137,12 @@ def test_a_phrase_of_despair_is_sought_wherever_it_stands(phrase: str) -> None:
 
 def test_what_is_remembered_is_bounded_and_worked_out_once() -> None:
     asked: list[str] = []
-    recent = Recent(lambda word: asked.append(word) or len(word), most=10)  # type: ignore[func-returns-value]
+
+    def work_out(words: Sequence[str]) -> list[int]:
+        asked.extend(words)
+        return [*map(len, words)]
+
+    recent = Recent(work_out, most=10)
     assert [recent["one"], recent["one"], recent["x" * 100], recent["x" * 100]] == [3, 3, 100, 100]
     assert asked == ["one", "x" * 100, "x" * 100]
     for number in range(1000):
@@ -143,16 +150,33 @@ def test_what_is_remembered_is_bounded_and_worked_out_once() -> None:
         assert len(recent) <= 5
     assert recent["word 999"] == 8
     assert asked.count("word 999") == 1
+    recent.expect(["word 999", "y", "four", "four", "y" * 100])
+    assert sorted(asked[-2:]) == ["four", "y"]
+    assert (recent["four"], recent["y"], asked.count("four")) == (4, 1, 1)
 
 
-@pytest.mark.parametrize("terms", ["", "a\nb\na"])
+@pytest.mark.parametrize("terms", ["", "a\nb\na", "~<a\n~a>\n~<a", "a b\na b"])
 def test_a_vocabulary_has_terms_and_each_of_them_once(terms: str) -> None:
     with pytest.raises(ValueError, match="no terms"):
         Vocabulary(terms)
 
 
 def test_a_vocabulary_finds_the_rows_of_what_it_knows() -> None:
-    vocabulary = Vocabulary("pay\n~<pa\n^ pay\né")
-    assert vocabulary.find(["é", "unknown", "pay"]).tolist() == [3, 0]
-    assert (dict(vocabulary), len(vocabulary)) == ({"pay": 0, "~<pa": 1, "^ pay": 2, "é": 3}, 4)
-    assert "unknown" not in vocabulary
+    terms = ["pay", "~<pa", "^ pay", "é", "~", "~ é", "~<~", "~pay>", "~ay", "~é>"]
+    vocabulary = Vocabulary("\n".join(terms))
+    assert ([*vocabulary], len(vocabulary)) == (terms, len(terms))
+    assert vocabulary.words == {"pay": 0, "é": 3, "~": 4}
+    assert {pair: terms[row] for pair, row in vocabulary.pairs.items()} == {("^", "pay"): "^ pay", ("~", "é"): "~ é"}
+    rows, owners = vocabulary.pieces(["é", "nothing", "pay", "~", "", "repay"])
+    found = sorted((int(owner), terms[row]) for row, owner in zip(rows, owners, strict=True))
+    assert found == [(0, "~é>"), (2, "~<pa"), (2, "~ay"), (2, "~pay>"), (3, "~<~"), (5, "~ay"), (5, "~pay>")]
+    assert owners.tolist() == sorted(owners)
+
+
+@settings(max_examples=200, deadline=None)
+@given(heard=st.lists(st.text(min_size=1, max_size=12).filter(lambda word: not word.isspace()), max_size=5))
+def test_words_add_what_their_terms_add(haven: Model, heard: list[str]) -> None:
+    row_of = {term: row for row, term in enumerate(haven.rows)}
+    for word, added in zip(heard, haven.sums(heard, haven.steps), strict=True):
+        rows = [row_of[term] for term in word_terms(word) if term in row_of]
+        np.testing.assert_allclose(added, haven.sizes[rows] @ haven.steps[rows].astype(np.float32), atol=1e-5)

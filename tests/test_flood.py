@@ -51,7 +51,6 @@ def test_the_widest_conversation_takes_no_more_than_is_stated(classifier: Classi
             named = tuple(Account("discord", f"{line}{10**17 + 1000 * number + one}") for one in range(20))
             author = Account("discord", f"{10**18 + line}")
             message = Message(id, "space", "channel", author, "\U0001f600" * 10_000, at, named)
-            classifier.take(conversation, message)
             classifier.assess(conversation, message, Sensitivity.NORMAL)
         return conversation
 
@@ -93,6 +92,5 @@ def test_a_threat_at_the_end_of_a_long_paste_is_read(classifier: Classifier) -> 
     threat = "i have your nudes. send me 400 in gift cards or i send the video to your whole family"
     conversation = Conversation(NOON)
     long = Message("1", "home", "lobby", KAYLA, "lorem ipsum dolor " * 10_000 + threat, NOON)
-    classifier.take(conversation, long)
     found, _ = classifier.assess(conversation, long, Sensitivity.NORMAL)
     assert {evidence.marker for evidence in found.evidence} >= {"share_threat", "contacts_threat"}

@@ -498,7 +498,7 @@ def feeling() -> Classifier:
     """A classifier that knows a threat, a disclosure and, by its model, a word of despair."""
     classifier = reader(menace=(2.0, -2.0), plea=(-2.0, 2.0), hopeless=(0.0, 0.0))
     model = classifier.model
-    model.steps[model.rows["hopeless"], HIDDEN + MARKERS.index(Marker.DISTRESS)] = 127
+    model.steps[model.rows.words["hopeless"], HIDDEN + MARKERS.index(Marker.DISTRESS)] = 127
     return classifier
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,6 @@ from bot.store import Store
 from classifiers.assessment import Kind, Marker
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
-from classifiers.exchange import Conversation
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
@@ -369,14 +368,15 @@ async def test_a_guard_that_fails_ends_the_run(inbox: Inbox, guard: Watched, sto
 async def test_a_message_that_cannot_be_read_is_left_out_and_counted_and_costs_no_other(
     inbox: Inbox, guard: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Classifier.take
+    hear = Classifier.hear
 
-    def fail(self: Classifier, conversation: Conversation, message: Message) -> bool:
-        if message.id == "7":
-            raise ValueError(message.text)
-        return take(self, conversation, message)
+    def fail(self: Classifier, messages: Sequence[Message]) -> list[list[str]]:
+        for message in messages:
+            if message.id == "7":
+                raise ValueError(message.text)
+        return hear(self, messages)
 
-    monkeypatch.setattr(Classifier, "take", fail)
+    monkeypatch.setattr(Classifier, "hear", fail)
     await put_all(inbox, said(*range(20)))
     await inbox.drain()
     assert guard.heard == names([*range(7), *range(8, 20)])

@@ -61,8 +61,9 @@ def n_grams(line: list[str], before: str) -> Counter[str]:
 def sums(model: Model, line: list[str], before: str) -> npt.NDArray[np.float64]:
     """Return a line's sums, term by term."""
     found = model.biases.astype(float)
+    rows = {term: row for row, term in enumerate(model.rows)}
     for term, count in n_grams(line, before).items():
-        if (row := model.rows.get(term)) is not None:
+        if (row := rows.get(term)) is not None:
             found = found + count * weight(len(line)) * model.sizes[row] * model.steps[row].astype(float)
     return found
 
@@ -93,8 +94,10 @@ def test_the_line_before_matters(haven: Model) -> None:
 def test_no_line_is_too_loud_whatever_it_repeats(haven: Model) -> None:
     for column in range(FEATURES):
         loudest = max(
-            (term for term in haven.rows if " " not in term and "~" not in term),
-            key=lambda term: float(haven.steps[haven.rows[term], column]) * float(haven.sizes[haven.rows[term]]),
+            haven.rows.words,
+            key=lambda word: (
+                float(haven.steps[haven.rows.words[word], column]) * float(haven.sizes[haven.rows.words[word]])
+            ),
         )
         features, scores = haven.read_line([loudest] * 1000, "^")
         assert np.isfinite(features).all()
@@ -109,8 +112,8 @@ def test_the_shares_of_words_add_up_to_the_sum_of_a_marker(haven: Model, text: s
     line = words(text)
     column = HIDDEN + MARKERS.index(marker)
     shares = haven.shares(line, "the")[:, MARKERS.index(marker)]
-    edges = [f"the {line[0]}", f"{line[-1]} $"] if line else []  # the outer halves belong to no word of the line
-    rows = [haven.rows[pair] for pair in edges if pair in haven.rows]
+    edges = [("the", line[0]), (line[-1], "$")] if line else []  # the outer halves belong to no word of the line
+    rows = [haven.rows.pairs[pair] for pair in edges if pair in haven.rows.pairs]
     outer = sum(float(haven.sizes[row]) * int(haven.steps[row, column]) / 2 for row in rows) * weight(len(line))
     alone = sums(haven, line, "the")[column] - haven.biases[column] if line else 0
     assert len(shares) == len(line)

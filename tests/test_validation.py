@@ -15,6 +15,7 @@ from byhand import Meaning, adding_model
 
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
 from classifiers.calibration import FALSE_ALARMS, HeldOut, Peak, calibrated, held_out, loudest, peaks
+from classifiers.classifier import Classifier
 from classifiers.conversation import Account, Message
 from classifiers.corpus import POSITIVE, Labelled, load_corpus
 from classifiers.model import GROUPS, MARKERS, Model, Thresholds
@@ -254,7 +255,7 @@ def test_calibrating_leaves_the_rest_of_the_model_alone() -> None:
 def test_peaks_are_the_highest_sums_of_a_conversation_with_and_without_support() -> None:
     model = a_model()
     turns = said("B: hello", "A: pay", "A: hurry", "B: pay, pay, pay, pay, pay", "A: so")
-    found, lines = peaks(model, turns)
+    found, lines = peaks(Classifier(model), turns)
     threat = found[Kind.THREAT]
     assert threat.supported == pytest.approx(-1 + 2 * weight(1))
     assert threat.highest == pytest.approx(-1 + 5 * weight(9))
@@ -278,7 +279,7 @@ def test_every_conversation_is_held_out_once_and_read_by_a_model_without_its_wri
         model = fit(examples, without=[writer])
         for one in seen:
             assert one.labelled.writer == writer
-            assert (one.peaks, one.line_scores) == peaks(model, one.labelled.messages)
+            assert (one.peaks, one.line_scores) == peaks(Classifier(model), one.labelled.messages)
     titles = [
         table.title for table in tables(fit(examples), [one for writer in by_writer for one in writer], NEVER_LOUD)
     ]
@@ -303,5 +304,5 @@ def test_ordinary_chat_raises_the_thresholds_of_english_alerts_but_not_at_high_s
 def test_the_second_loudest_ordinary_conversation_counts() -> None:
     talks = [said("A: pay", "A: hurry"), said("A: pay", "A: hurry", "A: pay"), said("A: hello", "B: hi")]
     found = loudest(a_model(), talks)
-    assert found[Kind.THREAT] == peaks(a_model(), talks[0])[0][Kind.THREAT].supported > -1
+    assert found[Kind.THREAT] == peaks(Classifier(a_model()), talks[0])[0][Kind.THREAT].supported > -1
     assert found[Kind.DISCLOSURE] == -99
