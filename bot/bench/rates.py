@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean, median
 
 from sklearn.pipeline import Pipeline
@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from bot.bench.mix import Mix
 from bot.bench.reference import KEYWORDS, agreement, document, pipeline, read
 from bot.bench.sizes import Size
-from bot.bench.subject import receive
+from bot.bench.subject import AT_ONCE, receive
 from bot.bench.timing import Spent, spent
 from bot.parts import Parts
 from classifiers.classifier import Classifier
@@ -109,9 +109,12 @@ def _round(
     return fmean(map(len, texts)), fmean(map(len, lines))
 
 
-def _read(classifier: Classifier, lines: Iterable[list[str]]) -> None:
-    for line in lines:
-        read(classifier, line)
+def _read(classifier: Classifier, lines: Sequence[list[str]]) -> None:
+    for start in range(0, len(lines), AT_ONCE):
+        group = lines[start : start + AT_ONCE]
+        classifier.screen.expect(group)
+        for line in group:
+            read(classifier, line)
 
 
 def _predict(reference: Pipeline, documents: Sequence[str], at_once: int) -> None:
