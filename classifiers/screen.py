@@ -3,15 +3,17 @@
 What a line says of a marker is a sum over its words and pairs of words. Here each of them is one whole number that
 holds what it adds to all markers that decide, rounded up, side by side in lanes of 32 bits: adding such numbers adds
 all lanes at once. So a sum here is never below the exact one, and a line whose sums stay below is one that shows
-nothing.
+nothing. For most lines it is enough to take for each word the most that any pair could add that it begins, and to look
+up no pair.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +63,7 @@ class Screen:
         self._above = _LANE * len(needed)  # how many of the words are watched for is counted above the lanes
         self._least = lru_cache(maxsize=_LONGEST)(self._worked_out)
         self._words = Recent(self._added, _MOST_WORDS)
-        self._pairs = self._all_pairs()
+        self._pairs, self._most = self._of_pairs()
 
     def expect(self, lines: Iterable[Sequence[str]]) -> None:
         """Work out at once what is to be known of lines that are asked about next."""
@@ -74,9 +76,13 @@ class Screen:
         """
         if len(words) > _LONGEST:
             return _SHOWN[True, True]
-        alone = sum(map(self._words.__getitem__, words))
+        most = sum(map(self._words.__getitem__, words)) + self._most.get(before, 0) + self._least(len(words))
+        if not most & self._signs:
+            return _SHOWN[False, bool(most >> self._above)]
         known = filter(None, map(self._model.rows.pairs.get, pairs_of(words, before)))
-        reached = alone + sum(map(self._pairs.__getitem__, known)) + self._least(len(words))
+        reached = (
+            most + sum(map(self._pairs.__getitem__, known)) - sum(map(self._most.get, (before, *words), repeat(0)))
+        )
         return _SHOWN[bool(reached & self._signs), bool(reached >> self._above)]
 
     def _worked_out(self, words: int) -> int:
@@ -85,13 +91,20 @@ class Screen:
         return self._signs - needed
 
     def _added(self, words: Sequence[str]) -> Iterator[int]:
+        """Yield what each word adds at most, alone and by the pair that it begins."""
         for word, added in zip(words, self._packed(_up(self._model.sums(words, self._steps))), strict=True):
-            yield added + (self._watched(word) << self._above)
+            yield added + self._most.get(word, 0) + (self._watched(word) << self._above)
 
-    def _all_pairs(self) -> dict[int, int]:
-        rows = [*self._model.rows.pairs.values()]
-        added = self._steps[rows] * self._model.sizes[rows][:, np.newaxis]
-        return dict(zip(rows, self._packed(_up(added)), strict=True))
+    def _of_pairs(self) -> tuple[dict[int, int], dict[str, int]]:
+        """Return what each pair adds, by its row, and the most that any of those adds that a word begins."""
+        pairs = self._model.rows.pairs
+        rows = [*pairs.values()]
+        added = _up(self._steps[rows] * self._model.sizes[rows][:, np.newaxis])
+        beginning: defaultdict[str, list[int]] = defaultdict(list)
+        for place, (first, _) in enumerate(pairs):
+            beginning[first].append(place)
+        most = np.array([added[places].max(axis=0, initial=0) for places in beginning.values()])
+        return dict(zip(rows, self._packed(added), strict=True)), dict(zip(beginning, self._packed(most), strict=True))
 
     def _packed(self, lanes: npt.NDArray[np.float64]) -> Iterator[int]:
         """Yield each row of whole numbers, also those below 0, as one number; added to that is to each by itself."""

@@ -111,10 +111,7 @@ def _round(
 
 def _read(classifier: Classifier, lines: Sequence[list[str]]) -> None:
     for start in range(0, len(lines), AT_ONCE):
-        group = lines[start : start + AT_ONCE]
-        classifier.screen.expect(group)
-        for line in group:
-            read(classifier, line)
+        read(classifier, lines[start : start + AT_ONCE])
 
 
 def _predict(reference: Pipeline, documents: Sequence[str], at_once: int) -> None:

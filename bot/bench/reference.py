@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -78,10 +78,13 @@ def document(words: Sequence[str]) -> str:
     return " ".join((START, *words, END))
 
 
-def read(classifier: Classifier, line: list[str]) -> Sequence[float] | None:
-    """Return the markers' probabilities for a line by itself as Haven reads it, None where none of them counts."""
-    model = classifier.model
-    return model.read_line(line, "^").scores if classifier.screen.shown(line, "^").marker else None
+def read(classifier: Classifier, lines: Sequence[list[str]]) -> dict[int, Sequence[float]]:
+    """Return the markers' probabilities for those lines, each by itself, of which one counts, as Haven reads them."""
+    screen, model = classifier.screen, classifier.model
+    screen.expect(lines)
+    showing = [place for place, line in enumerate(lines) if screen.shown(line, "^").marker]
+    model.words.expect(chain.from_iterable(lines[place] for place in showing))
+    return {place: model.read_line(lines[place], "^").scores for place in showing}
 
 
 def agreement(classifier: Classifier, reference: Pipeline, lines: Sequence[list[str]]) -> Agreement:
@@ -94,7 +97,9 @@ def agreement(classifier: Classifier, reference: Pipeline, lines: Sequence[list[
     theirs = np.asarray(reference.predict_proba([document(line) for line in lines]))
     difference = float(np.abs(mine - theirs).max())
     counting = [MARKERS.index(marker) for marker in LEAST]
-    quick = np.array([read(classifier, line) or [0.0] * mine.shape[1] for line in lines])
+    quick = np.zeros_like(mine)
+    for place, scores in read(classifier, lines).items():
+        quick[place] = scores
     least = np.array([*LEAST.values()])
     differ = int(((quick[:, counting] >= least) != (theirs[:, counting] >= least)).any(axis=1).sum())
     if differ or difference > _CLOSE:
