@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -13,7 +13,7 @@ MOST_NAMED = 10
 """The accounts that a message may answer or name; those after them are left out."""
 
 
-class Account(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
+class Account(msgspec.Struct, frozen=True, order=True, gc=False):
     """One account on one platform, known by its opaque id; names and avatars are never kept."""
 
     platform: str
@@ -34,10 +34,10 @@ class Message:
     space: str
     channel: str
     author: Account
-    text: str
+    text: str = field(repr=False)  # so that no error shows it
     sent_at: datetime
     to: tuple[Account, ...] = ()
-    quoted: str = ""
+    quoted: str = field(default="", repr=False)
     forwarded: bool = False
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ _SAME_BREATH = timedelta(minutes=2)
 _NAMED, _ALSO_NAMED, _NAMED_BEFORE, _BESIDE, _ANSWERS = 3.0, 1.5, 2.0, 1.0, 0.5
 _LEAD = 1.25
 _LATEST = 4  # lines with weight that say who is meant now
+_SHARED = 3  # lines that are looked through for the same author, whose account is then in memory once
 
 
 _UNREAD = np.zeros(0, dtype=np.float32)
@@ -73,8 +75,10 @@ class Conversation:
         lines sent in one breath read as one. Forwarded words are nobody's here.
         """
         text, last = ("", "") if message.forwarded else (message.text[:EXCERPT], words[-1] if words else "")
-        line = Line(message.id, message.author, text, message.sent_at, message.to, last)
         lines = self._lines
+        latest = (line.author for line in islice(reversed(lines.values()), _SHARED))
+        author = next((known for known in latest if known == message.author), message.author)
+        line = Line(message.id, author, text, message.sent_at, message.to, last)
         line.earlier = lines.get(message.id)
         if line.earlier:
             line.earlier.earlier = None

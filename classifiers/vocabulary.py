@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from array import array
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -32,26 +33,28 @@ class Vocabulary:
         self._multiplier, self._start = np.frombuffer(secrets.token_bytes(16), dtype=np.uint64) | np.uint64(1)
         self.words: dict[str, int] = {}
         self.pairs: dict[tuple[str, str], int] = {}
-        pieces: dict[int, list[tuple[int, str]]] = {size: [] for size in _SIZES}
+        rows = {size: array("i") for size in _SIZES}
+        characters = {size: array("I") for size in _SIZES}
         once: dict[str, str] = {}
         for row, term in enumerate(self):
             first, space, second = term.partition(" ")
             if space:
                 self.pairs[once.setdefault(first, first), once.setdefault(second, second)] = row - self._count
-            elif term[0] == PIECE and len(term) - 1 in pieces:
-                pieces[len(term) - 1].append((row, term[1:]))
+            elif term[0] == PIECE and (size := len(term) - 1) in rows:
+                rows[size].append(row)
+                characters[size].extend(map(ord, term[1:]))
             else:
                 self.words[once.setdefault(term, term)] = row
-        numbers = [
-            self._numbered(_codes("".join(piece for _, piece in found)))[size - SHORTEST_PIECE][::size]
-            for size, found in pieces.items()
-            if found
-        ]
-        of_pieces = np.concatenate([np.zeros(0, dtype=np.uint64), *numbers])
-        order = np.argsort(of_pieces)
-        self._numbers = of_pieces[order]
-        self._rows = np.array([row for found in pieces.values() for row, _ in found], dtype=np.int32)[order]
-        known = len(self.words) + len(self.pairs) + len(np.unique(of_pieces))
+        numbers = np.concatenate(
+            [
+                self._numbered(np.array(codes, dtype=np.uint64))[size - SHORTEST_PIECE][::size]
+                for size, codes in characters.items()
+            ]
+        )
+        order = np.argsort(numbers)
+        self._numbers = numbers[order]
+        self._rows = np.concatenate([np.array(found, dtype=np.int32) for found in rows.values()])[order]
+        known = len(self.words) + len(self.pairs) + len(np.unique(numbers))
         if not self._count or known < self._count:
             raise ValueError("there are no terms, or one stands there twice")
 
@@ -62,7 +65,8 @@ class Vocabulary:
         owners = np.repeat(np.arange(len(words)), sizes)
         left = np.cumsum(sizes)[owners] - np.arange(len(owners))
         numbers = np.zeros((len(owners), len(_SIZES)), dtype=np.uint64)
-        for column, found in enumerate(self._numbered(_codes("".join(whole)))):
+        codes = np.frombuffer("".join(whole).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        for column, found in enumerate(self._numbered(codes.astype(np.uint64))):
             numbers[: len(found), column] = found
         inside = left[:, np.newaxis] >= np.array(_SIZES)
         asked, of_word = numbers[inside], np.broadcast_to(owners[:, np.newaxis], inside.shape)[inside]
@@ -87,7 +91,3 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return self._count
-
-
-def _codes(text: str) -> _Numbers:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)

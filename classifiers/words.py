@@ -9,7 +9,7 @@ from classifiers.confusables import REVERSED
 from classifiers.normalise import UNSETTLED, Piece, settled, tokens
 from classifiers.recent import Recent
 
-_MOST = 64_000
+_MOST = 32_000
 _LONGEST_TEXT = 1_000
 _SPACED = re.compile("sn*sn*s")
 _PLAIN = re.compile(r"""([("]?)([a-z]{2,})(?:(['’/-])([a-z]{2,}))?([,.?!:;)"]{0,2})""", re.IGNORECASE | re.ASCII)
