@@ -10,7 +10,6 @@ up no pair.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
@@ -100,10 +99,10 @@ class Screen:
         pairs = self._model.rows.pairs
         rows = [*pairs.values()]
         added = _up(self._steps[rows] * self._model.sizes[rows][:, np.newaxis])
-        beginning: defaultdict[str, list[int]] = defaultdict(list)
-        for place, (first, _) in enumerate(pairs):
-            beginning[first].append(place)
-        most = np.array([added[places].max(axis=0, initial=0) for places in beginning.values()])
+        beginning: dict[str, int] = {}
+        begun = [beginning.setdefault(first, len(beginning)) for first, _ in pairs]
+        most = np.zeros((len(beginning), added.shape[1]))
+        np.maximum.at(most, np.array(begun, dtype=np.intp), added)
         return dict(zip(rows, self._packed(added), strict=True)), dict(zip(beginning, self._packed(most), strict=True))
 
     def _packed(self, lanes: npt.NDArray[np.float64]) -> Iterator[int]:
