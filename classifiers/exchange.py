@@ -141,15 +141,16 @@ class Conversation:
         stands next to their lines and names nobody.
         """
         lines = self.lines
+        own = [line.author == speaker for line in lines]
         just_two = _just_two(lines)
         mine: list[Line] = []
         theirs: list[Line] = []
         latest: Line | None = None
         for i in range(len(lines) - 1, -1, -1):
             line = lines[i]
-            if line.author == speaker:
+            if own[i]:
                 mine.append(line)
-            elif just_two or speaker in line.to or (not line.to and _beside(lines, i, speaker)):
+            elif just_two or speaker in line.to or (not line.to and any(own[max(i - 1, 0) : i + 2])):
                 theirs.append(line)
             else:
                 continue
@@ -238,7 +239,3 @@ def _just_two(lines: list[Line]) -> bool:
         if len(authors) > 2:
             return False
     return True
-
-
-def _beside(lines: list[Line], i: int, speaker: Account) -> bool:
-    return (i + 1 < len(lines) and lines[i + 1].author == speaker) or (i > 0 and lines[i - 1].author == speaker)

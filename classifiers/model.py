@@ -132,8 +132,8 @@ class Model:
         """Return what a line of words says by itself; `before` is the word that it continues."""
         pairs = map(self.rows.pairs.get, pairs_of(words, before))
         sums = self._sum([*filter(None, pairs)])
-        for word in words:
-            sums += self.words[word]
+        if words:
+            sums += np.concatenate([self.words[word] for word in words]).reshape(-1, FEATURES).sum(axis=0)
         sums *= np.float32(weight(len(words)))
         sums += self.biases
         english = float(sums[-1])
