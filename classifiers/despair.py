@@ -153,7 +153,7 @@ def may_show_despair(word: str) -> bool:
 
 def shows_despair(words: list[str]) -> bool:
     """Return whether a line in normal form speaks of suicide or self-harm; it may be in jest, a person decides."""
-    telling = {word for word in words if may_show_despair(word)}
+    telling = {word for word in words if word in _BY_WORD or word.startswith(_STEMS)}
     if not telling:
         return False
     line = _APOSTROPHE.sub(" ", " ".join(words))

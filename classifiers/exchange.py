@@ -141,22 +141,23 @@ class Conversation:
         stands next to their lines and names nobody.
         """
         lines = self.lines
-        own = [line.author == speaker for line in lines]
         just_two = _just_two(lines)
         mine: list[Line] = []
         theirs: list[Line] = []
         latest: Line | None = None
+        own, after = lines[-1].author == speaker, False
         for i in range(len(lines) - 1, -1, -1):
             line = lines[i]
-            if own[i]:
+            before = i > 0 and lines[i - 1].author == speaker
+            if own:
                 mine.append(line)
-            elif just_two or speaker in line.to or (not line.to and any(own[max(i - 1, 0) : i + 2])):
+                latest = latest or line
+            elif just_two or speaker in line.to or (not line.to and (before or after)):
                 theirs.append(line)
-            else:
-                continue
-            latest = latest or line
+                latest = latest or line
             if len(mine) + len(theirs) == EXCHANGE:
                 break
+            own, after = before, own
         return Exchange(mine, theirs, latest or lines[-1])
 
     def addressee(self, speaker: Account, weight: Callable[[Line], float]) -> Account | None:

@@ -24,7 +24,7 @@ HIDDEN = 64
 FEATURES = HIDDEN + ENGLISH + 1
 PARTS = 5
 LOUDEST = 8.0
-MOST_WORDS = 16_000
+MOST_WORDS = 32_000
 GROUPS = ("english", "other")
 _COLUMN = {marker: column for column, marker in enumerate(MARKERS)}
 
