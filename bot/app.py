@@ -211,7 +211,7 @@ async def _purge(parts: Parts) -> None:
             before = now() - parts.policies.of(space).retention
             if erased := await asyncio.to_thread(parts.store.purge, space, before):
                 log.info("erased %d cases past their retention", erased)
-                parts.policies.reread()  # their rulings count no more
+                parts.policies.ruled(space)  # their rulings count no more
         retention = parts.policies.of("").retention
         await asyncio.to_thread(parts.store.forget_warnings, now() - retention)
         await asyncio.to_thread(parts.records.purge, (now() - timedelta(days=AUDIT_DAYS)).timestamp())

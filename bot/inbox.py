@@ -80,10 +80,11 @@ class Inbox:
 
     async def drain(self) -> None:
         """Read all that waits and record what was found."""
-        while not self._queue.empty():
-            await self._read([])
-        while not self._found.empty():
-            await self._record([])
+        while not (self._queue.empty() and self._found.empty()):
+            if not self._queue.empty():
+                await self._read([])
+            if not self._found.empty():
+                await self._record([])
 
     async def _read_on(self) -> None:
         while True:

@@ -68,22 +68,22 @@ class Moderation:
         return case
 
     def cases(self, space: str, *, open_only: bool = False, actor: Account | None = None) -> list[Case]:
-        """Return what moderators were told of, the latest first; `open_only`: what nobody has ruled on.
+        """Return the latest 500 that moderators were told of, the last first; `open_only`: that nobody has ruled on.
 
         An `actor` is not shown in which cases they are held to threaten somebody.
         """
-        found = [
-            case
-            for case in self._store.latest_cases(space, _MOST)
-            if case.level >= Level.ALERT and (actor is None or actor not in (view(case).sender, case.accused))
-        ]
-        return [case for case in found if case.ruling is None] if open_only else found
+
+        def shown(case: Case) -> bool:
+            accused = actor is not None and actor in (view(case).sender, case.accused)
+            return case.level >= Level.ALERT and not accused and not (open_only and case.ruling)
+
+        return self._store.latest_cases(space, _MOST, shown)
 
     def rule(self, space: str, id: str, ruling: Ruling, actor: Account) -> Case:
         """Record a judgement; the score of the case counts for the thresholds of the space."""
         with self._store.transaction():
             case = self._rule(space, id, ruling, actor, counts=True)
-        self._policies.reread()
+        self._policies.ruled(space)
         return case
 
     def rule_all(self, space: str, id: str, ruling: Ruling, actor: Account) -> int:
@@ -99,7 +99,7 @@ class Moderation:
                     if other != id:
                         self._rule(space, other, ruling, actor, counts=False)
                         done += 1
-        self._policies.reread()
+        self._policies.ruled(space)
         return done
 
     def advise(self, space: str, id: str, account: Account, actor: Account) -> Case:

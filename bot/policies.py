@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from bot.config import Config, check_choice
@@ -34,11 +34,13 @@ class Policies:
         self._ledger = ledger
         self._needs_channel = needs_channel
         self._cached = lru_cache(maxsize=_CACHED)(self._read)
-        self._alerting = cache(self._read_alerting)
+        self._version = 0
+        self._versions: dict[str, int] = {}  # of spaces in which somebody ruled since the start
+        self._alerting = self._read_alerting()
 
     def of(self, space: str) -> Policy:
         """Return the policy of a space."""
-        return self._cached(space)
+        return self._cached(space, (self._version, self._versions.get(space, 0)))
 
     def reaches_moderators(self, space: str) -> bool:
         """Return whether there is a place where the moderators of a space read."""
@@ -50,14 +52,14 @@ class Policies:
 
     def alerting(self, channel: str) -> list[str]:
         """Return the spaces whose moderators read in a channel."""
-        return self._alerting().get(channel, [])
+        return self._alerting.get(channel, [])
 
     def alerted_in(self, channel: str) -> bool:
         """Return whether a channel is one where moderators read."""
-        return channel in self._alerting()
+        return channel in self._alerting
 
     def move(self, channel: str, to: str) -> None:
-        """Let alerts follow a channel that its platform gave another id, and read all policies anew."""
+        """Let alerts follow a channel that its platform gave another id."""
         for space in self.alerting(channel):
             self._records.choose(space, {**self._records.settings(space), "alert_channel": to})
         self.reread()
@@ -78,21 +80,27 @@ class Policies:
             if self._ledger:
                 self._ledger.start_anew(space)
             self._records.note(space, None, actor, SET_UP, _ANEW, at)
-        self.reread()
+        self.ruled(space)
+
+    def ruled(self, space: str) -> None:
+        """Read the policy of a space anew: rulings there have changed."""
+        self._versions[space] = self._versions.get(space, 0) + 1
 
     def reread(self) -> None:
-        """Read all policies anew: settings or rulings have changed."""
-        self._cached.cache_clear()
-        self._alerting.cache_clear()
+        """Read all policies anew: settings have changed."""
+        self._version += 1
+        with self._records.transaction():  # who comes later knows more
+            self._alerting = self._read_alerting()
 
     def _read_alerting(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for space in sorted({*self._records.spaces(), *self._config.spaces}):
-            if channel := self.of(space).alert_channel:
+            if channel := self._config.policy_of(space, self._records.settings(space)).alert_channel:
                 found.setdefault(channel, []).append(space)
         return found
 
-    def _read(self, space: str) -> Policy:
+    def _read(self, space: str, version: tuple[int, int]) -> Policy:
+        """Return the policy of a space; a `version` is read once, and no change of it comes too late to be read."""
         salt = self._records.salt()
         if owner := owner_of(space):
             policy = self._config.policy.policy()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -80,12 +81,11 @@ class Store(Database):
         )
         return [self._case(body) for (body,) in rows]
 
-    def latest_cases(self, space: str, most: int) -> list[Case]:
-        """Return the cases of a space, the one seen last first."""
-        rows = self.query(
-            "SELECT body FROM cases WHERE space = ? ORDER BY seen_at DESC, id LIMIT ?", (self.placed(space), most)
-        )
-        return [self._case(body) for (body,) in rows]
+    def latest_cases(self, space: str, most: int, wanted: Callable[[Case], bool] = lambda _: True) -> list[Case]:
+        """Return so many cases of a space of those that are wanted, the one seen last first."""
+        rows = self.query("SELECT id FROM cases WHERE space = ? ORDER BY seen_at DESC, id", (self.placed(space),))
+        cases = (self.case_of(id) for (id,) in rows)
+        return [*islice((case for case in cases if case and wanted(case)), most)]
 
     def cases_naming(self, account: Account) -> list[Case]:
         """Return the cases that are about the account or aimed at it, in every space, the oldest first."""

@@ -17,7 +17,7 @@ from bot import inbox as inbox_module
 from bot.app import composed, serve
 from bot.config import Config
 from bot.effects import Delivery, Effect, Outcome
-from bot.guard import Finding, Guard
+from bot.guard import Decision, Finding, Guard
 from bot.inbox import Inbox
 from bot.logs import TextLine
 from bot.memory import Memory
@@ -182,6 +182,21 @@ async def test_draining_reads_all_that_waits(inbox: Inbox, guard: Watched) -> No
     await inbox.drain()
     assert guard.heard == names(range(CAPACITY))
     assert inbox.waiting == 0
+
+
+async def test_draining_records_what_it_finds_before_it_reads_on(
+    inbox: Inbox, guard: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, heard_by_then = guard.record, []
+
+    def note(findings: Sequence[Finding]) -> list[Decision]:
+        heard_by_then.append(len(guard.heard))
+        return record(findings)
+
+    monkeypatch.setattr(guard, "record", note)
+    await put_all(inbox, said(*range(CAPACITY), text="menace"))
+    await inbox.drain()
+    assert heard_by_then[0] == guard.batches[0] < CAPACITY == len(guard.heard)
 
 
 async def test_draining_lets_in_who_waits_at_the_door(inbox: Inbox, guard: Watched) -> None:

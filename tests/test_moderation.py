@@ -162,6 +162,19 @@ def test_the_cases_of_a_space_are_those_that_moderators_were_told_of_the_latest_
     assert [case.id for case in moderation.cases("home")] == [late.id, told.id, old.id]
 
 
+def test_what_nobody_ruled_on_is_not_hidden_by_what_came_later(
+    store: Store, moderation: Moderation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.moderation._MOST", 2)
+    waits = opened(store, threat())
+    for number in range(1, 4):
+        opened(store, threat(about=Account("console", f"noticed {number}"), hours=number, level=Level.NOTICE))
+        ruled = opened(store, threat(about=Account("console", f"ruled {number}"), hours=number + 0.5))
+        moderation.rule("home", ruled.id, Ruling.CONFIRMED, MO)
+    assert moderation.cases("home", open_only=True) == [waits]
+    assert len(moderation.cases("home")) == 2
+
+
 # Not about themselves.
 
 

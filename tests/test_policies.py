@@ -173,6 +173,22 @@ def test_policies_are_read_anew_once_they_are_forgotten(policies: Policies, reco
     assert policies.alerting("99") == []
 
 
+def test_what_is_read_while_somebody_chooses_is_not_kept(
+    policies: Policies, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = records.settings
+
+    def slowly(space: str) -> dict[str, Any]:
+        found = read(space)
+        monkeypatch.undo()
+        policies.choose("work", MO, {"alert_channel": "99"}, 1.0)  # as if in another thread
+        return found
+
+    monkeypatch.setattr(records, "settings", slowly)
+    assert policies.of("work").alert_channel is None
+    assert policies.of("work").alert_channel == "99"
+
+
 def test_where_no_channel_is_needed_none_is_missed(policies: Policies) -> None:
     assert (policies.of("work").mode, policies.reaches_moderators("work")) == (Mode.ALERT, True)
 
