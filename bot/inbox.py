@@ -140,7 +140,7 @@ class Inbox:
         except Exception as error:  # what somebody writes must not stop the reading of others
             if len(batch) > 1:
                 return [*chain.from_iterable(self._try(step, [one]) for one in batch)]
-            log.error("a message could not be read and was left out", exc_info=error)
+            log.error("a message could not be read or recorded and was left out", exc_info=error)
             for one in batch:
                 self._leave_out(one if isinstance(one, Message) else one.message, "unreadable")
             return []

@@ -293,7 +293,7 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_costs_no_other(
     kinds = [type(effect).__name__ for effect in platform.performed]
     assert (kinds.count("AlertModerators"), kinds.count("AdviseTarget")) == (1, 1)
     logged = [TextLine().format(record) for record in caplog.records]
-    assert sum("a message could not be read and was left out (ValueError" in line for line in logged) == 1
+    assert sum("a message could not be read or recorded and was left out (ValueError" in line for line in logged) == 1
     assert not [line for line in logged if POISON in line]
 
 
