@@ -192,6 +192,9 @@ class _Watched(Classifier):
 
     steps: Steps
 
+    def __init__(self, real: Classifier) -> None:
+        self.model, self.screen = real.model, real.screen
+
     def find(self, *what: Any) -> Any:
         """Assess, then come to the step."""
         found = super().find(*what)
@@ -231,7 +234,7 @@ class Life:
         try:
             store = Store(self.folder / "haven.db", load_seal(self.folder / "haven.key", {}, create=False))
             haven.tell(synchronous=store.query("PRAGMA synchronous") == [(_FULL,)])
-            with composed(CONFIG, store, [haven], _Watched(self.classifier.model), self.clock) as haven.parts:
+            with composed(CONFIG, store, [haven], _Watched(self.classifier), self.clock) as haven.parts:
                 asyncio.run(self._play(haven))
                 steps.quiet = True
         except InputError as error:
