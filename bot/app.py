@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _PURGE_EVERY = timedelta(hours=6)
 _EXPIRE_EVERY = timedelta(minutes=5)
 _LINES_AHEAD = 1_000
+_SWITCH_SECONDS = 0.001
+"""How long the threads that read and record let each other and the event loop wait."""
 
 
 def now() -> datetime:
@@ -135,6 +137,7 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
     What was read is decided on and what was recorded is delivered before it returns, or stays recorded for the
     next start.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -65,7 +65,9 @@ class Numbers(Collector):
         left_out = dict(inbox.left_out)
         yield _counter("haven_messages_left_out", "Messages not read, and why.", left_out, ("platform", "reason"))
         yield GaugeMetricFamily("haven_inbox_waiting", "Messages handed over and not decided on.", inbox.waiting)
-        yield GaugeMetricFamily("haven_inbox_capacity", "How many may wait to be read before platforms have to.", CAPACITY)
+        yield GaugeMetricFamily(
+            "haven_inbox_capacity", "How many may wait to be read before platforms have to.", CAPACITY
+        )
         yield GaugeMetricFamily("haven_inbox_blocked", "Messages that wait for room in the inbox.", inbox.at_the_door)
         yield CounterMetricFamily("haven_inbox_delayed", "Messages that found the inbox full.", inbox.delayed)
 
