@@ -59,15 +59,14 @@ def parse(line: bytes | str, where: str) -> Transcript:
 
 
 def to_messages(transcript: Transcript, conversation: str) -> list[Message]:
-    """Translate; ids are positions, and `to` joins whom a message names, mentions and answers."""
+    """Translate; ids are positions, and `to` joins whom a message is said to be for, answers and mentions."""
     wrote: dict[int | str, str] = {}
     found: list[Message] = []
     elapsed = -_PAUSE
     for position, message in enumerate(transcript.messages):
         elapsed = elapsed + _PAUSE if message.t is None else max(-_LONGEST, min(_LONGEST, message.t))
-        named = [*(message.to or ()), *(message.mentions or ())]
-        if message.reply_to is not None and message.reply_to in wrote:
-            named.append(wrote[message.reply_to])
+        answered = [] if message.reply_to is None else [wrote[message.reply_to]] if message.reply_to in wrote else []
+        named = [*(message.to or ()), *answered, *(message.mentions or ())]
         if message.id is not None:
             wrote[message.id] = message.author
         found.append(

@@ -604,6 +604,8 @@ async def test_a_moderator_is_shown_no_case_about_themselves(yard: Yard, reporte
     for show, said in (("open", "None is open."), ("recent", "There is none.")):
         assert said in read(await yard.ask("cases", yard.eve, show=show))
         assert case.id in read(await yard.ask("cases", show=show))
+    assert "open cases\\: 0" in read(await yard.ask("doctor", yard.eve))
+    assert "open cases\\: 1" in read(await yard.ask("doctor"))
     assert yard.audit() == before
 
 

@@ -109,6 +109,19 @@ async def test_who_is_aimed_at_is_known(home: Home, how: str) -> None:
     assert telegram.complaints == []
 
 
+async def test_a_threat_is_aimed_at_whom_it_answers_and_not_at_whom_it_names_besides(home: Home) -> None:
+    telegram, den = home.telegram, Den(home)
+    await den.write(den.ann, "hi everybody")
+    stop = await den.write(den.sam, "please stop")
+    for line in THREAT:
+        await den.write(den.eve, f"{line}, and to {den.ann.name}", mentions=[den.ann], reply_to=stop)
+    await home.settled()
+    assert [target.account for target in den.case.targets if target.advice is Advice.DELIVERED] == [account(den.sam)]
+    assert [title(message) for message in telegram.privates(den.sam)] == [WARNING]
+    assert telegram.privates(den.ann) == []
+    assert telegram.complaints == []
+
+
 async def test_the_links_of_an_alert_lead_to_the_messages(home: Home) -> None:
     telegram, den, basic = home.telegram, Den(home, forum=True), Den(home, kind="group")
     await den.threatened()
@@ -677,10 +690,10 @@ async def test_a_link_that_is_refused_is_told_in_private(
     words |= {"not admin there": "Only admins", "not admin here": "Only admins"}
     words |= {"alerts of another": "Alerts of another group come", "no right there": "Change group info"}
     assert refused(answer.text, words.get(wrong, "not valid (any more)"))
-    if wrong == "person":
-        await telegram.write(chat, den.mo, command)
+    if wrong in ("person", "public", "itself", "another protected"):
+        await telegram.write(den.mods, den.mo, command)
         await home.settled()
-        assert home.parts.policies.of(den.space).alert_channel == str(chat.id), "it still works for whose it is"
+        assert home.parts.policies.of(den.space).alert_channel == str(den.mods.id), "it still works where it may"
     assert telegram.complaints == []
 
 

@@ -92,7 +92,7 @@ def _entries(cursor: Cursor, chat: str) -> Iterator[Entry]:
         if forwarded:
             text, quoted = "", "\n".join(filter(None, [quoted, text]))
         if "reply_to_peer_id" not in message:
-            named += recent.author(label(message.get("reply_to_message_id")))
+            named = [*recent.author(label(message.get("reply_to_message_id"))), *named]
         recent.add(label(message.get("id")), author)
         yield Entry(
             Message(

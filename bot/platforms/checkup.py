@@ -66,10 +66,10 @@ def last_read(seen_at: float | None) -> Finding:
     return Finding(f"a message was last read on {datetime.fromtimestamp(seen_at, UTC):%Y-%m-%d at %H:%M} UTC")
 
 
-def inside(parts: Parts, space: str, platform: str, key: str, actor: Account | None = None) -> Iterator[Finding]:
+def inside(parts: Parts, space: str, platform: str, key: str, actor: Account) -> Iterator[Finding]:
     """Ask the database and the model something whose answer is known; `key` is new for each time.
 
-    To an `actor` no case counts in which they are held to threaten somebody.
+    No case counts in which the `actor`, who asks, is held to threaten somebody.
     """
     try:
         waiting = len(parts.moderation.cases(space, open_only=True, actor=actor))

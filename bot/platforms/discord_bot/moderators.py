@@ -74,7 +74,9 @@ async def doctor(interaction: Interaction) -> None:
         _connection(shard.latency if shard else math.nan),
         intent(client.application_flags, reading=reading),
         *examine(guild, policy, reading=reading, seen_at=seen_at),
-        *await asyncio.to_thread(lambda: [*inside(parts, str(guild.id), NAME, str(interaction.id))]),
+        *await asyncio.to_thread(
+            lambda: [*inside(parts, str(guild.id), NAME, str(interaction.id), account(interaction.user))]
+        ),
     ]
     fine = all(finding.fine for finding in findings)
     lines = [f"{'✅' if finding.fine else '🔧 **To mend:**'} {disarmed(finding.text)}" for finding in findings]

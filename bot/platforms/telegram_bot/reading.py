@@ -179,8 +179,8 @@ def origin(message: TelegramMessage) -> Account | None:
 
 
 def _named(message: TelegramMessage, usernames: Usernames) -> list[Account]:
-    """Return whom a message answers or mentions."""
-    named = []
+    """Return whom a message answers, then whom it mentions; first `UNKNOWN` if it begins with an unknown @name."""
+    unknown, named = [], []
     units, entities = _written(message)
     for entity in entities:
         words = units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "replace")
@@ -189,13 +189,13 @@ def _named(message: TelegramMessage, usernames: Usernames) -> list[Account]:
         elif entity.type == MessageEntityType.MENTION and (found := usernames.account(words)):
             named.append(found)
         elif entity.type == MessageEntityType.MENTION and entity.offset == 0:
-            named.append(UNKNOWN)
+            unknown = [UNKNOWN]
     answered = message.reply_to_message
     if answered and answered.forum_topic_created:
-        return named  # what stands in a topic answers nobody by itself
+        answered = None  # what stands in a topic answers nobody by itself
     if answered and answered.from_user and not answered.from_user.is_bot and not answered.sender_chat:
-        named.append(account(answered.from_user))
-    return named
+        named = [account(answered.from_user), *named]
+    return unknown + named
 
 
 def command_of(message: TelegramMessage, entities: Sequence[MessageEntity], username: str) -> tuple[str, str] | None:

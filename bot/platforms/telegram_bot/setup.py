@@ -66,13 +66,18 @@ class Codes:
         self._codes[code] = _Code(space, actor, now + timedelta(minutes=_MINUTES))
         return code
 
-    def take(self, code: str, actor: Account) -> str:
-        """Return the group that a code is for and end it; RefusedError for one that this person did not get now."""
+    def group(self, code: str, actor: Account) -> str:
+        """Return the group that a code is for; RefusedError for one that this person did not get now."""
         held = self._codes.get(code)
         if held is None or held.actor != actor or held.until <= self._clock():
             raise RefusedError("this code is not valid (any more): press “Link the moderators' chat” in /setup again")
-        del self._codes[code]
         return held.space
+
+    def take(self, code: str, actor: Account) -> str:
+        """Return the group that a code is for and end it; RefusedError as before."""
+        space = self.group(code, actor)
+        del self._codes[code]
+        return space
 
 
 def is_group(space: str) -> bool:
@@ -151,10 +156,10 @@ async def link(client: HavenClient, message: Message, code: str) -> None:
     """Make the chat of a message the one where the moderators of a group read."""
     if message.from_user is None or message.sender_chat:
         raise RefusedError("write as yourself, not as the group")
-    actor, chat = account(message.from_user), str(message.chat.id)
+    actor, chat, code = account(message.from_user), str(message.chat.id), code.strip()
     if message.chat.username:
         raise RefusedError("anybody can read this chat: link a private group")
-    space = client.codes.take(code.strip(), actor)
+    space = client.codes.group(code, actor)
     if space == chat or client.parts.policies.of(chat).alert_channel:
         raise RefusedError("alerts cannot come in a group that is protected: link another, private one")
     if client.parts.policies.alerted_in(space):
@@ -163,6 +168,7 @@ async def link(client: HavenClient, message: Message, code: str) -> None:
         )
     for group in (space, chat):
         await rights.check_admin(client.bot, group, actor, "can_change_info")
+    client.codes.take(code, actor)
     before = client.parts.policies.of(space).alert_channel
     await _choose(client, space, actor, {"alert_channel": chat})
     if before and before != chat:
