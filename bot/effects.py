@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -116,7 +117,7 @@ class AdviseTarget:
     """Send the advice to one person in private; it carries no word of what was written to them.
 
     `by_moderator` when a moderator wished it, whatever the policy of the space; `private` when it is about a private
-    chat of theirs.
+    chat of theirs. `advised_at` is when they were written to before, once it is recorded.
     """
 
     case: str
@@ -127,6 +128,7 @@ class AdviseTarget:
     crisis: bool
     by_moderator: bool = False
     private: bool = False
+    advised_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

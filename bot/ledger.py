@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bot.case import Case
 from bot.database import Database
 from bot.effects import Ruling
 from classifiers.assessment import Kind
@@ -78,10 +79,10 @@ class Ledger:
         """Return whether a case is one that its campaign does not count."""
         return bool(self._query("SELECT 1 FROM campaigns WHERE case_id = ? AND dismissed", case))
 
-    def begun(self, case: str) -> float:
-        """Return when a case of a campaign was linked, or when moderators were told of it."""
-        at: float = self._query("SELECT at FROM campaigns WHERE case_id = ?", case)[0][0]
-        return at
+    def begun(self, case: Case) -> float:
+        """Return when a case was linked or moderators were told of it; where it is not linked, when it was opened."""
+        rows = self._query("SELECT at FROM campaigns WHERE case_id = ?", case.id)
+        return float(rows[0][0]) if rows else case.opened_at.timestamp()
 
     def spread(self, campaign: str) -> dict[str, int]:
         """Return how many cases of a campaign each space has, without those that were ruled out."""

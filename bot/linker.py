@@ -53,7 +53,7 @@ class Linker:
     def raid(self, case: Case) -> list[str]:
         """Return the cases of its campaign that the alert of a case stands for, its own among them."""
         campaign = self._ledger.campaign(case.id)
-        members = self._ledger.members(campaign, case.space, self._ledger.begun(case.id)) if campaign else []
+        members = self._ledger.members(campaign, case.space, self._ledger.begun(case)) if campaign else []
         return [member.case for member in members] if case.raid else []
 
     def _link(
@@ -119,11 +119,11 @@ class Linker:
         if case.under is None or case.post or case.ruling or self._policy_of(case.space).mode < Mode.ALERT:
             return False
         leader = self._store.case_of(case.under)
-        is_over = case.seen_at.timestamp() - self._ledger.begun(case.id) > RAID_TIME.total_seconds()
+        is_over = case.seen_at.timestamp() - self._ledger.begun(case) > RAID_TIME.total_seconds()
         return is_over or leader is None or leader.ruling is Ruling.NOT_SEXTORTION
 
     def _lead(self, leader: Case, campaign: str, now: float) -> None:
-        members = self._ledger.members(campaign, leader.space, self._ledger.begun(leader.id))
+        members = self._ledger.members(campaign, leader.space, self._ledger.begun(leader))
         leader, edits = led(leader, [member.case for member in members], len({member.sender for member in members}))
         self._store.record(leader, edits, now)
 

@@ -187,7 +187,7 @@ class People:
         """Let what the person told of belong to nobody where moderators have an alert, so that its edit outlives it."""
         with self._store.transaction():
             for case in self._store.cases_naming(person):
-                if case.kind is Kind.DISCLOSURE and case.about == person and case.post and case.post.reference:
+                if case.kind is Kind.DISCLOSURE and case.about == person and case.post:
                     left = replace(case, about=Account(person.platform, _NOBODY), message_id="", evidence=())
                     self._store.record(left, (), self._clock().timestamp())
 

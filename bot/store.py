@@ -143,6 +143,7 @@ class Store(Database):
                         (case.id, UpdateAlert.__name__),
                     )
                 if isinstance(effect, AdviseTarget):
+                    effect = replace(effect, advised_at=self.recipient(effect.target).advised_at)
                     self._upsert_recipient(effect.target, advised_at=case.seen_at.astimezone(UTC).isoformat())
                 self.db.table("outbox").insert(
                     {
@@ -204,10 +205,7 @@ class Store(Database):
         """Close the row, drop its payload and keep how it ended; only a delivered warning counts as one."""
         with self.transaction():
             if isinstance(row.effect, AdviseTarget) and delivery.outcome not in (Outcome.DELIVERED, Outcome.UNKNOWN):
-                self.db.conn.execute(
-                    "UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?",
-                    self._key(row.effect.target),
-                )
+                self._was_not_written_to(row.effect)
             self.db.conn.execute(
                 "UPDATE outbox SET payload = NULL, settled_at = ?, outcome = ?, detail = ? WHERE id = ?",
                 (now, delivery.outcome, delivery.detail, row.id),
@@ -237,7 +235,8 @@ class Store(Database):
         left, on the alert either. Its choice about warnings stays, so that it stays respected, and so do the lines of
         the audit trail about what it did as a moderator, without who and what they noted. With `own` it asked for this
         itself: then cases in which it threatens somebody or is accused stay, words that are aimed at others too or only
-        perhaps at it, and what it did as a moderator. The audit trail says that somebody was forgotten, and not who.
+        perhaps at it, what it did as a moderator, and when it was warned, so that it is not warned twice of one thing.
+        The audit trail says that somebody was forgotten, and not who.
         """
         key = self._key(account)
         with self.transaction():
@@ -252,12 +251,12 @@ class Store(Database):
                     self._redact_waiting(case, account)
                     self.record(case, effects, now)
                     if not case.evidence:
-                        self.db.conn.execute("DELETE FROM campaigns WHERE case_id = ?", (case.id,))
+                        self.db.conn.execute("DELETE FROM marks WHERE case_id = ?", (case.id,))
                     lines.append((case.space, case.id))
             if not own:
                 self._forget_moderator(account)
-            self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
-            self._drop_empty_recipients()
+                self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
+                self._drop_empty_recipients()
             noted = lines if own else lines or [("", None)]  # whoever asks again and again leaves no more lines
             for space, id in sorted({*noted}, key=str):
                 self._note(space, "somebody_forgotten", now, id)
@@ -327,6 +326,14 @@ class Store(Database):
         rows = self.query("SELECT space, body FROM cases GROUP BY space ORDER BY space")
         return [self._case(body).space if owner_of(place) else place for place, body in rows]
 
+    def _was_not_written_to(self, effect: AdviseTarget) -> None:
+        """Let a warning that did not arrive count as none."""
+        before = effect.advised_at.astimezone(UTC).isoformat() if effect.advised_at else None
+        self.db.conn.execute(
+            "UPDATE recipients SET advised_at = ? WHERE platform = ? AND account = ?",
+            (before, *self._key(effect.target)),
+        )
+
     def _drop_empty_recipients(self) -> None:
         self.db.conn.execute("DELETE FROM recipients WHERE advised_at IS NULL AND opted_in IS NULL")
 
@@ -338,6 +345,7 @@ class Store(Database):
             effect = self._opened(name, payload)
             if isinstance(effect, AdviseTarget) and effect.target == account:
                 self.db.conn.execute("DELETE FROM outbox WHERE id = ?", (id,))
+                self._was_not_written_to(effect)
             elif isinstance(effect, AlertModerators | UpdateAlert):
                 self._rewrite(id, replace(effect, alert=view(case)))
             elif isinstance(effect, PageModerators) and effect.role == account.id:
@@ -399,6 +407,7 @@ class Store(Database):
         named = {
             *(target.account for target in case.targets),
             *filter(None, (case.likely, case.accused, case.despairing)),
+            *case.also_despairing,
         }
         self.db.conn.executemany(
             "INSERT INTO targets VALUES (?, ?, ?)",
