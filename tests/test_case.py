@@ -583,6 +583,16 @@ def test_moderators_learn_what_became_of_a_warning(outcome: Outcome, advice: Adv
     assert effects == (UpdateAlert(view(case), "post-1"),)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.REFUSED, Outcome.FAILED])
+def test_moderators_learn_that_whom_to_call_did_not_arrive(outcome: Outcome) -> None:
+    case = with_advice(Advice.DELIVERED)
+    assert after(case, warning_of(case), Delivery(outcome)) == (case, ())
+    now, effects = after(case, crisis_warning(case), Delivery(outcome))
+    assert advice_of(now) == {SAM: Advice(outcome)}
+    assert effects == (UpdateAlert(view(now), "post-1"),)
+    assert after(case, crisis_warning(case), Delivery(Outcome.DELIVERED)) == (case, ())
+
+
 @pytest.mark.parametrize(
     ("ruling", "opted_in", "outcome"),
     [

@@ -374,6 +374,21 @@ def test_who_goes_on_after_the_raid_or_its_alert_gets_an_alert_of_their_own(
     assert not any(isinstance(one, AlertModerators) for one in world.deliver())
 
 
+@pytest.mark.parametrize("linked", [True, False], ids=["linked", "no longer linked"])
+def test_who_goes_on_after_their_target_was_forgotten_gets_an_alert(world: World, linked: bool) -> None:
+    *_, case = raid(world, RAID + 1)
+    assert case.under
+    world.deliver()
+    world.store.forget(case.targets[0].account, NOW, own=True)
+    if not linked:
+        world.store.query("DELETE FROM campaigns")
+    world.deliver()
+    world.goes_on(case, 1)
+    assert world.deliver() == []
+    world.goes_on(case, 60)
+    assert [one.alert.case for one in world.deliver() if isinstance(one, AlertModerators)] == [case.id]
+
+
 def test_who_is_ruled_on_gets_no_alert_for_going_on(world: World) -> None:
     cases = raid(world, RAID + 1)
     world.deliver()

@@ -17,7 +17,7 @@ from bot import advice
 from bot import people as people_module
 from bot.advice import Finding
 from bot.app import composed, open_classifier
-from bot.case import Case, Post, view
+from bot.case import Case, Post, after, view
 from bot.config import Config, PolicySettings
 from bot.effects import Advice, AdviseTarget, AlertModerators, Delivery, Effect, Outcome, Ruling, Target, UpdateAlert
 from bot.parts import Parts
@@ -542,6 +542,39 @@ def test_the_choice_of_who_is_forgotten_stays_and_their_warning_is_dropped(peopl
     assert people.protected(SAM) is False
     assert exported(people, SAM)["last_written_to"] is None
     assert [type(effect) for effect in waiting(store)] == [UpdateAlert]
+
+
+def test_who_was_warned_is_not_warned_again_because_they_had_it_erased(people: People, store: Store) -> None:
+    case = replace(case_about(KAYLA, "c1", SAM), targets=(Target(SAM, Advice.DELIVERED),))
+    store.record(case, [AdviseTarget("c1", "home", SAM, Kind.THREAT, "en-GB", crisis=False)], 0.0)
+    while row := store.begin("console", 1.0):
+        store.settle(row, Delivery(Outcome.DELIVERED), 1.0)
+    warned = store.recipient(SAM).advised_at
+    people.delete(SAM)
+    assert store.recipient(SAM).advised_at == warned is not None
+
+
+def test_who_only_despaired_is_forgotten_too(people: People, store: Store) -> None:
+    case = replace(case_about(KAYLA, "c1", SAM), crisis=True, despairing=SAM, also_despairing=(MO,))
+    store.record(case, [], 0.0)
+    assert people.delete(MO) == 1
+    assert store.case_of("c1") == replace(case, also_despairing=())
+
+
+def test_what_was_told_while_its_alert_is_on_its_way_is_erased_from_it(people: People, store: Store) -> None:
+    report = people.report(SAM, WORDS, KAYLA, space="home", channel="lobby", key="r1")
+    row = store.begin("console", NOON.timestamp() + 1)
+    assert row
+    assert report.post == Post()
+    people.delete(SAM)
+    held = store.case_of(report.id)
+    assert held
+    store.settle(row, Delivery(Outcome.DELIVERED, "post-1"), 1.0)
+    now, effects = after(held, row.effect, Delivery(Outcome.DELIVERED, "post-1"))
+    (edit,) = effects
+    assert isinstance(edit, UpdateAlert)
+    assert edit.alert.evidence == now.evidence == ()
+    assert now.about != SAM
 
 
 def test_what_was_checked_is_forgotten_too(people: People, check: Callable[..., Finding]) -> None:

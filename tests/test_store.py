@@ -391,6 +391,15 @@ def test_how_the_effects_of_a_case_ended_is_kept_in_that_order(store: Store) -> 
     assert store.settled("c2") == store.settled("gone") == []
 
 
+def test_a_warning_that_does_not_arrive_leaves_the_one_before_it(store: Store) -> None:
+    for case in (case_about(), case_about(BEN, "c2", hours=1)):
+        store.record(case, [warning(case)], 1.0)
+    assert store.recipient(SAM).advised_at == NOON + timedelta(hours=1)
+    store.settle(take(store), DONE, 2.0)
+    store.settle(take(store), Delivery(Outcome.FAILED), 3.0)
+    assert store.recipient(SAM).advised_at == NOON
+
+
 def test_only_private_warnings_that_arrived_are_counted_from_a_time_on(store: Store) -> None:
     case = case_about()
     elsewhere = case_about(Account("elsewhere", "x"), "c2", Account("elsewhere", "y"))
