@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ SHARED = {
     False: "scripts and payment details are compared within this community only",
 }
 _WHAT = {Kind.THREAT: "threats", Kind.DISCLOSURE: "people who tell of it"}
+_SEEN_EVERY = 600.0
 _THREAT = "send me 400 or i post your nudes to your whole family"
 
 
@@ -43,6 +45,21 @@ class Finding:
 
     text: str
     fine: bool = True
+
+
+class Seen:
+    """When each space was last read, which is written down every ten minutes at most."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._noted: dict[str, float] = {}
+
+    async def note(self, space: str) -> None:
+        """Note that a message of the space is being read."""
+        now = time.monotonic()
+        if now - self._noted.get(space, -_SEEN_EVERY) >= _SEEN_EVERY:
+            self._noted[space] = now
+            await asyncio.to_thread(self._parts.records.seen, space, self._parts.clock().timestamp())
 
 
 def rulings(policy: Policy) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 import discord
 
 from bot import advice
-from bot.case import Case, view
-from bot.effects import Act, Advice, Ruling, Target
-from bot.moderation import NOTE_LENGTH, NothingToSendError, RefusedError
+from bot.case import Case
+from bot.effects import Act, Ruling
+from bot.moderation import NOTE_LENGTH, RefusedError
+from bot.platforms import acts
 from bot.platforms.discord_bot import answers, forms
 from bot.platforms.discord_bot.answers import Interaction
 from bot.platforms.discord_bot.markup import person
@@ -26,7 +27,6 @@ from classifiers.conversation import Account
 
 WHOM = re.compile(r"haven_whom:(?P<case>[0-9a-f]{10})")
 TIME_OUT = timedelta(hours=24)
-_NOTHING_TO_SEND = "there is nobody to write to: the advice was sent, cannot be sent, or they are the one who threatens"
 _NAMES = {
     "moderate_members": "Time out members",
     "ban_members": "Ban Members",
@@ -92,7 +92,7 @@ async def _advise(interaction: Interaction, case_id: str) -> None:
         await _send_advice(interaction, case_id, waiting)
         return
     if case.targets and case.kind is Kind.DISCLOSURE:
-        raise RefusedError(_NOTHING_TO_SEND)
+        raise RefusedError(acts.NOTHING_TO_SEND)
     likely = [discord.Object(int(case.likely.id), type=discord.User)] if case.likely and not case.targets else []
     chooser: discord.ui.View = discord.ui.View(timeout=None)
     chooser.add_item(
@@ -117,16 +117,8 @@ async def advise_picked(
 
 
 async def _send_advice(interaction: Interaction, case_id: str, targets: list[Account]) -> None:
-    parts = interaction.client.parts
-    space, actor = str(interaction.guild_id), account(interaction.user)
-    said = "They asked not to be written to, so nothing is sent. The alert says so."
-    for target in targets:
-        try:
-            case = await asyncio.to_thread(parts.moderation.advise, space, case_id, target, actor)
-        except NothingToSendError:
-            raise RefusedError(_NOTHING_TO_SEND) from None
-        if Target(target, Advice.PENDING) in case.targets:
-            said = "The private advice is on its way. The alert shows whether it arrives."
+    parts, space, actor = interaction.client.parts, str(interaction.guild_id), account(interaction.user)
+    said = await asyncio.to_thread(acts.send_advice, parts, space, case_id, targets, actor)
     parts.outbox.wake()
     await answers.answer(interaction, said)
 
@@ -151,7 +143,7 @@ async def _time_out(interaction: Interaction, case_id: str) -> None:
     await answers.begin(interaction)
     moderator = presser(interaction, "moderate_members")
     case = await _case(interaction, case_id)
-    member = await _member(moderator.guild, _offender(case))
+    member = await _member(moderator.guild, acts.offender(case))
     if member is None:
         raise RefusedError("they are not a member of this server any more")
     _check_own(moderator.guild.me.guild_permissions, "moderate_members")
@@ -170,7 +162,7 @@ async def _time_out(interaction: Interaction, case_id: str) -> None:
 async def _ban(interaction: Interaction, case_id: str) -> None:
     await answers.begin(interaction)
     presser(interaction, "ban_members")
-    offender = _offender(await _case(interaction, case_id))
+    offender = acts.offender(await _case(interaction, case_id))
     sure = Press("Yes, ban", "ban_yes", case_id, discord.ButtonStyle.danger)
     text = f"Ban {person(offender)}? Their messages stay, as evidence. Save it first with `/evidence {case_id}`."
     await answers.answer(interaction, text, presses=[sure])
@@ -179,7 +171,7 @@ async def _ban(interaction: Interaction, case_id: str) -> None:
 async def _ban_yes(interaction: Interaction, case_id: str) -> None:
     await answers.begin(interaction)
     moderator = presser(interaction, "ban_members")
-    offender = _offender(await _case(interaction, case_id))
+    offender = acts.offender(await _case(interaction, case_id))
     member = await _member(moderator.guild, offender)
     _check_own(moderator.guild.me.guild_permissions, "ban_members")
     if member:
@@ -235,14 +227,6 @@ async def _done(interaction: Interaction, case_id: str, act: Act, actor: Account
     parts = interaction.client.parts
     await asyncio.to_thread(parts.moderation.act, str(interaction.guild_id), case_id, act, actor, note)
     parts.outbox.wake()
-
-
-def _offender(case: Case) -> Account:
-    alert = view(case)
-    offender = alert.sender or alert.accused
-    if offender is None:
-        raise RefusedError("nobody is known to have sent this")
-    return offender
 
 
 def _places(case: Case) -> list[tuple[int, int]]:

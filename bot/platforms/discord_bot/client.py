@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from discord.http import Route
 
 from bot.config import TOKEN_VARIABLES, DiscordSettings
 from bot.parts import Parts
+from bot.platforms.checkup import Seen
 from bot.platforms.discord_bot import answers, moderators, people
 from bot.platforms.discord_bot.buttons import HavenButton, HavenSelect, HavenSetting, submitted
 from bot.platforms.discord_bot.channels import WANTED
@@ -28,7 +28,6 @@ from classifiers.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_SEEN_EVERY = 600.0
 _SERVERS_SECONDS = 2.0  # without news of another server, until all are known
 _COMMANDS_SECONDS = 10.0  # until messages are read although the commands could not be published yet
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
@@ -61,7 +60,7 @@ class HavenClient(commands.AutoShardedBot):
         self.parts = parts
         self.settings = settings
         self.asked, self.written = Turns(), Turns()  # with commands and buttons; in private messages
-        self._seen: dict[str, float] = {}
+        self._seen = Seen(parts)
         self._leaving = False
         self._lost: set[int] = set()
         if settings.api_url:
@@ -184,7 +183,7 @@ class HavenClient(commands.AutoShardedBot):
         if not {*policy.skipped, policy.alert_channel}.isdisjoint(_places(message.channel)):
             return
         await self.parts.inbox.put(translated)
-        await self._note_seen(translated.space)
+        await self._seen.note(translated.space)
 
     async def _leave_lost_servers(self) -> None:
         """Forget the servers that removed Haven while it was off; where all did, this may be another bot's database."""
@@ -204,13 +203,6 @@ class HavenClient(commands.AutoShardedBot):
         await self.parts.inbox.caught_up()  # what was read of it before would be kept after
         await asyncio.to_thread(self.parts.leave, str(id))
         log.info("discord: removed from server %d; what was kept of it is erased", id)
-
-    async def _note_seen(self, space: str) -> None:
-        """Keep for /doctor when the space was last read, every ten minutes at most."""
-        now = time.monotonic()
-        if now - self._seen.get(space, -_SEEN_EVERY) >= _SEEN_EVERY:
-            self._seen[space] = now
-            await asyncio.to_thread(self.parts.records.seen, space, self.parts.clock().timestamp())
 
     async def _log_in(self, token: str) -> None:
         if self.http.connector is not discord.utils.MISSING:  # an attempt failed, whose connections are left

@@ -22,9 +22,10 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot import advice
 from bot.archives.export import sound
-from bot.case import Case, view
-from bot.effects import Act, Advice, Ruling, Target
-from bot.moderation import NothingToSendError, RefusedError
+from bot.case import Case
+from bot.effects import Act, Ruling
+from bot.moderation import RefusedError
+from bot.platforms import acts
 from bot.platforms.telegram_bot import answers, people, rights, setup
 from bot.platforms.telegram_bot.reading import account
 from bot.rulings import SENDABLE
@@ -34,9 +35,23 @@ if TYPE_CHECKING:
     from bot.platforms.telegram_bot.client import HavenClient
 
 RESTRICTED = timedelta(hours=24)
-_NOTHING_TO_SEND = "there is nobody to write to: the advice was sent, cannot be sent, or they are the one who threatens"
 _AGAIN = 15.0  # seconds within which a second press means yes
-_pressed: dict[tuple[int, str, str], float] = {}
+
+
+class Presses:
+    """The buttons that ask for a second press, with when somebody pressed one; in memory only."""
+
+    def __init__(self) -> None:
+        self._pressed: dict[tuple[int, str, str], float] = {}
+
+    def is_second(self, query: CallbackQuery, act: str, case: Case) -> bool:
+        """Return whether the same person pressed the same button a moment ago."""
+        now, key = time.monotonic(), (query.from_user.id, act, case.id)
+        self._pressed = {pressed: at for pressed, at in self._pressed.items() if now - at <= _AGAIN}
+        if self._pressed.pop(key, None) is not None:
+            return True
+        self._pressed[key] = now
+        return False
 
 
 async def pressed(client: HavenClient, query: CallbackQuery) -> None:
@@ -105,10 +120,10 @@ async def _advise(client: HavenClient, query: CallbackQuery, case: Case) -> None
     targets = [target.account for target in case.targets if target.advice in SENDABLE]
     if not targets:
         if case.targets:
-            raise RefusedError(_NOTHING_TO_SEND)
+            raise RefusedError(acts.NOTHING_TO_SEND)
         if case.likely is None:
             raise RefusedError(f"Haven does not know whom: write /advise {case.id} and the number of their account")
-        if not _is_second(query, "advise", case):
+        if not client.presses.is_second(query, "advise", case):
             raise RefusedError("Haven only guesses who is meant (“perhaps” in the alert). Press again to write to them")
         targets = [case.likely]
     await answers.tell(query, await send_advice(client, case, targets, actor), alert=True)
@@ -116,14 +131,7 @@ async def _advise(client: HavenClient, query: CallbackQuery, case: Case) -> None
 
 async def send_advice(client: HavenClient, case: Case, targets: list[Account], actor: Account) -> str:
     """Record that moderators want these people to be written to; return what to tell them."""
-    said = "They asked not to be written to, so nothing is sent. The alert says so."
-    for target in targets:
-        try:
-            case = await asyncio.to_thread(client.parts.moderation.advise, case.space, case.id, target, actor)
-        except NothingToSendError:
-            raise RefusedError(_NOTHING_TO_SEND) from None
-        if Target(target, Advice.PENDING) in case.targets:
-            said = "The private advice is on its way. The alert shows whether it arrives."
+    said = await asyncio.to_thread(acts.send_advice, client.parts, case.space, case.id, targets, actor)
     client.parts.outbox.wake()
     return said
 
@@ -154,7 +162,7 @@ async def _restrict(client: HavenClient, query: CallbackQuery, case: Case) -> No
 
 async def _ban(client: HavenClient, query: CallbackQuery, case: Case) -> None:
     actor, offender, _ = await _may_act(client, query, case)
-    if not _is_second(query, "ban", case):
+    if not client.presses.is_second(query, "ban", case):
         raise RefusedError(f"press Ban again to ban them. Save the evidence first, with /evidence {case.id}")
     await asyncio.to_thread(client.parts.moderation.attempt, case.space, case.id, Act.BANNED, actor)
     with _told():
@@ -170,7 +178,7 @@ async def _delete(client: HavenClient, query: CallbackQuery, case: Case) -> None
     messages = sorted({int(seen.message_id) for seen in here})  # others are from before the group moved
     if not messages:
         raise RefusedError("the alert shows no messages that could be deleted")
-    if not _is_second(query, "delete", case):
+    if not client.presses.is_second(query, "delete", case):
         raise RefusedError(f"press again to delete these messages. Save the evidence first, with /evidence {case.id}")
     await asyncio.to_thread(client.parts.moderation.attempt, case.space, case.id, Act.DELETED_MESSAGES, actor)
     with _told():
@@ -183,10 +191,7 @@ async def _may_act(client: HavenClient, query: CallbackQuery, case: Case) -> tup
     """Return presser and offender, and the offender's standing, where the one may act against the other."""
     actor = account(query.from_user)
     await rights.check_admin(client.bot, case.space, actor, "can_restrict_members")
-    alert = view(case)
-    offender = alert.sender or alert.accused
-    if offender is None:
-        raise RefusedError("nobody is known to have sent this")
+    offender = acts.offender(case)
     if not offender.id.isdecimal():
         raise RefusedError("they wrote as a channel, which Haven cannot act against: ban it where they wrote")
     member = await rights.member_of(client.bot, case.space, offender)
@@ -203,18 +208,6 @@ def _is_longer(member: ChatMemberRestricted, until: datetime) -> bool:
 async def _done(client: HavenClient, case: Case, act: Act, actor: Account) -> None:
     await asyncio.to_thread(client.parts.moderation.act, case.space, case.id, act, actor)
     client.parts.outbox.wake()
-
-
-def _is_second(query: CallbackQuery, act: str, case: Case) -> bool:
-    """Return whether the same person pressed the same button a moment ago."""
-    now, key = time.monotonic(), (query.from_user.id, act, case.id)
-    for old in [old for old, at in _pressed.items() if now - at > _AGAIN]:
-        del _pressed[old]
-    if key in _pressed:
-        del _pressed[key]
-        return True
-    _pressed[key] = now
-    return False
 
 
 @contextmanager

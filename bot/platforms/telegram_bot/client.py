@@ -23,6 +23,7 @@ from tornado.httpserver import HTTPServer
 
 from bot.config import TOKEN_VARIABLES, TelegramSettings
 from bot.parts import Parts
+from bot.platforms.checkup import Seen
 from bot.platforms.telegram_bot import answers, business, case_buttons, groups, leaving, people, setup
 from bot.platforms.telegram_bot.polling import Polling
 from bot.platforms.telegram_bot.reading import NAME, Usernames, command_of, to_message
@@ -54,7 +55,6 @@ _LOOK_EVERY, _END_SECONDS = 60.0, 60.0
 _AHEAD = 100  # updates that are fetched and not looked at
 _MOST_ASKED = 1_000  # requests of one person that wait
 _SHORT = 5.0  # seconds
-_SEEN_EVERY = 600.0
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 300.0
 _GONE = (ChatMemberStatus.LEFT, ChatMemberStatus.BANNED)
 
@@ -69,6 +69,7 @@ class HavenClient:
         self.connections = business.Connections(self)
         self.codes = setup.Codes(parts.clock)
         self.forwards = people.Forwards(self)
+        self.presses = case_buttons.Presses()
         self._known: OrderedDict[object, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -76,7 +77,7 @@ class HavenClient:
         self._disputed = False
         self._tidied = -leaving.EVERY
         self._edited: OrderedDict[tuple[str | None, int, int], datetime] = OrderedDict()
-        self._seen: dict[str, float] = {}
+        self.seen = Seen(parts)
         self._connected = asyncio.Event()
         self._polling = Polling(self._left_out)
         self._application = _application(settings, token, self._polling)
@@ -218,13 +219,6 @@ class HavenClient:
         """Close the connections."""
         await self._application.shutdown()
 
-    async def note_seen(self, space: str) -> None:
-        """Keep for /doctor when a group was last read, every ten minutes at most."""
-        now = time.monotonic()
-        if now - self._seen.get(space, -_SEEN_EVERY) >= _SEEN_EVERY:
-            self._seen[space] = now
-            await asyncio.to_thread(self.parts.records.seen, space, self.parts.clock().timestamp())
-
     async def _take(self, update: Update, _context: ContextTypes.DEFAULT_TYPE) -> None:
         if not self._is_new(("update", update.update_id)):
             return
@@ -279,7 +273,7 @@ class HavenClient:
         if translated is None or not {space, translated.channel}.isdisjoint(skipped):
             return
         await self.parts.inbox.put(translated)
-        await self.note_seen(space)
+        await self.seen.note(space)
 
     async def _answer(self, work: Coroutine[Any, Any, None], message: Message | None = None) -> None:
         await answers.attempt(work, self.locale, message=message)
