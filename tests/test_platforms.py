@@ -432,4 +432,4 @@ async def test_what_is_deleted_leaves_the_alert(haven: Start) -> None:
         (alert,) = there.alerts()
         assert "gift cards" not in alert
         assert BECAME[Advice.DELIVERED] not in alert
-        assert accounts(there) == []
+        assert len(accounts(there)) == 1, "that they were warned is kept, so that nobody is warned twice"

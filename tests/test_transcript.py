@@ -74,7 +74,7 @@ def test_every_key_of_a_transcript_is_read() -> None:
         author=Account("discord", "A"),
         text="fifty",
         sent_at=BASE + timedelta(seconds=9.5),
-        to=(Account("discord", "C"), Account("discord", "D"), Account("discord", "B")),
+        to=(Account("discord", "C"), Account("discord", "B"), Account("discord", "D")),
         quoted="helo",
         forwarded=True,
     )
