@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import assert_never
@@ -45,7 +45,8 @@ class Case:
     each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
     that the space wants called, and `paged` whether it was. `score` is the highest that it had. `elsewhere` and `raid`
     say what its alert says of its campaign; a case `under` another has no alert of its own: that of the other shows it.
-    `despairing` showed despair first, `also_despairing` are targets who did later.
+    `despairing` showed despair first, `also_despairing` are targets who did later. `forgotten` is whether a target had
+    themselves forgotten, whoever it was.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Case:
     elsewhere: Elsewhere | None = None
     raid: Raid | None = None
     under: str | None = None
+    forgotten: bool = field(default=False, compare=False)
 
 
 def decide(
@@ -318,6 +320,8 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
         return case, ()
     if recipient.opted_in is False:
         advice = Advice.DECLINED
+    elif case.forgotten and recipient.advised_at and recipient.advised_at >= case.opened_at:
+        advice = Advice.DELIVERED  # before they had themselves forgotten
     elif (
         policy.mode < Mode.ADVISE
         or policy.advice_by is AdviceBy.MODERATOR

@@ -171,9 +171,7 @@ def test_who_despaired_before_everybody_was_found_can_be_forgotten(tmp_path: Pat
     despairing = replace(first(), crisis=True, despairing=SAM, also_despairing=(MO, OWNER))
     with closing(sqlite3.connect(tmp_path / "haven.db")) as connection, connection:
         seal = load_seal(tmp_path / "haven.key", {}, create=False)
-        connection.execute(
-            "UPDATE cases SET body = ? WHERE id = 'c1'", (seal.close(msgspec.json.encode(despairing)),)
-        )
+        connection.execute("UPDATE cases SET body = ? WHERE id = 'c1'", (seal.close(msgspec.json.encode(despairing)),))
     with closing(opened(tmp_path)) as store:
         assert store.cases_naming(MO) == [despairing]
         assert store.forget(MO, 0.0, own=True) == 1
