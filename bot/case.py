@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import assert_never
@@ -45,7 +45,8 @@ class Case:
     each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
     that the space wants called, and `paged` whether it was. `score` is the highest that it had. `elsewhere` and `raid`
     say what its alert says of its campaign; a case `under` another has no alert of its own: that of the other shows it.
-    `despairing` showed despair first, `also_despairing` are targets who did later.
+    `despairing` showed despair first, `also_despairing` are targets who did later. `forgotten` is whether a target had
+    themselves forgotten, whoever it was.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Case:
     elsewhere: Elsewhere | None = None
     raid: Raid | None = None
     under: str | None = None
+    forgotten: bool = field(default=False, compare=False)
 
 
 def decide(
@@ -106,9 +108,11 @@ def after(case: Case, effect: Effect, delivery: Delivery) -> tuple[Case, tuple[E
     """Fold a settled delivery into the case; a refused warning, say, is shown to the moderators."""
     match effect:
         case AdviseTarget(target=account):
-            open_ends = _UNTIL_IT_ENDED if effect.crisis else _UNTIL_IT_ENDED[:2]
-            waits = any(t.account == account and t.advice in open_ends for t in case.targets)
-            return shown(case, with_advice(case, account, _ADVICE_AFTER[delivery.outcome])) if waits else (case, ())
+            advice = _ADVICE_AFTER[delivery.outcome]
+            settles = _ON_ITS_WAY if effect.crisis and advice in _MISSED else _WAITS
+            if not any(t.account == account and t.advice in settles for t in case.targets):
+                return case, ()
+            return shown(case, with_advice(case, account, advice))
         case AlertModerators(alert=alert):
             if delivery.outcome is not Outcome.DELIVERED or delivery.reference is None:
                 return replace(case, post=None), ()
@@ -247,11 +251,12 @@ _ADVICE_AFTER = {
     Outcome.LOST: Advice.PENDING,
     Outcome.RETRY: Advice.PENDING,
 }
-_UNTIL_IT_ENDED = (Advice.PENDING, Advice.HELD, Advice.DELIVERED)  # the last, where despair is answered once more
 _MOST_EVIDENCE = 20
 _SAID = (1, 2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000)  # at how many it is said that there is another
 _BEARING = 2  # markers that an alert shows where none is clear
-_ON_ITS_WAY = (Advice.PENDING, Advice.HELD, Advice.DELIVERED, Advice.ASKED)
+_WAITS = (Advice.PENDING, Advice.HELD)
+_ON_ITS_WAY = (*_WAITS, Advice.DELIVERED, Advice.ASKED)
+_MISSED = (Advice.REFUSED, Advice.UNREACHABLE, Advice.UNSTARTED, Advice.FAILED, Advice.UNKNOWN)  # of whom to call, too
 _NOT_YET_WRITTEN_TO = (Advice.UNSURE, Advice.WAITING, Advice.RECENT, Advice.DECLINED)
 
 
@@ -315,6 +320,8 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
         return case, ()
     if recipient.opted_in is False:
         advice = Advice.DECLINED
+    elif case.forgotten and recipient.advised_at and recipient.advised_at >= case.opened_at:
+        advice = Advice.DELIVERED  # before they had themselves forgotten
     elif (
         policy.mode < Mode.ADVISE
         or policy.advice_by is AdviceBy.MODERATOR

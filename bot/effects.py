@@ -117,7 +117,8 @@ class AdviseTarget:
     """Send the advice to one person in private; it carries no word of what was written to them.
 
     `by_moderator` when a moderator wished it, whatever the policy of the space; `private` when it is about a private
-    chat of theirs. `advised_at` is when they were written to before, once it is recorded.
+    chat of theirs. Once it is recorded, `at` is the time that it counts from, and `before` that of the warning to them
+    before it.
     """
 
     case: str
@@ -128,7 +129,8 @@ class AdviseTarget:
     crisis: bool
     by_moderator: bool = False
     private: bool = False
-    advised_at: datetime | None = field(default=None, compare=False)
+    at: datetime | None = field(default=None, compare=False)
+    before: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

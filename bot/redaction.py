@@ -24,6 +24,7 @@ def without(case: Case, account: Account, *, own: bool) -> Case:
         despairing=None if case.despairing == account else case.despairing,
         also_despairing=tuple(other for other in case.also_despairing if other != account),
         evidence=case.evidence if own and (others or others == case.targets) else (),
+        forgotten=case.forgotten or (own and others != case.targets),
     )
 
 

@@ -117,3 +117,14 @@ def m005_campaigns_and_feedback(db: Database) -> None:
 def m006_marks_outlive_a_key(db: Database) -> None:
     """Add what marks were blinded with before a change of the key."""
     db.conn.execute("ALTER TABLE former_keys ADD COLUMN blinding BLOB")
+
+
+@migrations()
+def m007_all_who_despair(db: Database) -> None:
+    """Let everybody who despairs be found in the cases that say so; `Database` lends the functions."""
+    db.conn.execute(
+        """INSERT OR IGNORE INTO targets
+        SELECT cases.id, json_extract(value, '$.platform'),
+            hashed(json_extract(value, '$.platform'), json_extract(value, '$.id'))
+        FROM cases, json_each(opened(body), '$.also_despairing')"""
+    )

@@ -77,7 +77,7 @@ class Store(Database):
         """Return the cases of a space that were seen since then, the longest silent one first."""
         rows = self.query(
             "SELECT body FROM cases WHERE space = ? AND seen_at >= ? ORDER BY seen_at",
-            (self.placed(space), since.astimezone(UTC).isoformat()),
+            (self.placed(space), _stamp(since)),
         )
         return [self._case(body) for (body,) in rows]
 
@@ -143,8 +143,8 @@ class Store(Database):
                         (case.id, UpdateAlert.__name__),
                     )
                 if isinstance(effect, AdviseTarget):
-                    effect = replace(effect, advised_at=self.recipient(effect.target).advised_at)
-                    self._upsert_recipient(effect.target, advised_at=case.seen_at.astimezone(UTC).isoformat())
+                    effect = replace(effect, at=case.seen_at, before=self.recipient(effect.target).advised_at)
+                    self._upsert_recipient(effect.target, advised_at=_stamp(case.seen_at))
                 self.db.table("outbox").insert(
                     {
                         "case_id": case.id,
@@ -256,7 +256,7 @@ class Store(Database):
             if not own:
                 self._forget_moderator(account)
                 self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE platform = ? AND account = ?", key)
-                self._drop_empty_recipients()
+            self._drop_empty_recipients()
             noted = lines if own else lines or [("", None)]  # whoever asks again and again leaves no more lines
             for space, id in sorted({*noted}, key=str):
                 self._note(space, "somebody_forgotten", now, id)
@@ -269,7 +269,7 @@ class Store(Database):
 
     def purge(self, space: str, before: datetime) -> int:
         """Erase the cases of a space last seen before then with all that hangs on them, and when people were warned."""
-        limit = before.astimezone(UTC).isoformat()
+        limit = _stamp(before)
         with self.transaction():
             self.forget_warnings(before)
             return self.db.conn.execute(
@@ -278,7 +278,7 @@ class Store(Database):
 
     def forget_warnings(self, before: datetime) -> None:
         """Erase when people were warned, of warnings from before then."""
-        limit = before.astimezone(UTC).isoformat()
+        limit = _stamp(before)
         with self.transaction():
             self.db.conn.execute("UPDATE recipients SET advised_at = NULL WHERE advised_at < ?", (limit,))
             self._drop_empty_recipients()
@@ -327,11 +327,11 @@ class Store(Database):
         return [self._case(body).space if owner_of(place) else place for place, body in rows]
 
     def _was_not_written_to(self, effect: AdviseTarget) -> None:
-        """Let a warning that did not arrive count as none."""
-        before = effect.advised_at.astimezone(UTC).isoformat() if effect.advised_at else None
+        """Let the warning before one that did not arrive count again, unless there was another since."""
+        before, at = (_stamp(time) if time else None for time in (effect.before, effect.at))
         self.db.conn.execute(
-            "UPDATE recipients SET advised_at = ? WHERE platform = ? AND account = ?",
-            (before, *self._key(effect.target)),
+            "UPDATE recipients SET advised_at = ? WHERE platform = ? AND account = ? AND advised_at = ?",
+            (before, *self._key(effect.target), at),
         )
 
     def _drop_empty_recipients(self) -> None:
@@ -339,13 +339,14 @@ class Store(Database):
 
     def _redact_waiting(self, case: Case, account: Account) -> None:
         """Drop the waiting warning to the account; waiting alerts say no more than the case does."""
-        for id, name, payload in self.query(
-            "SELECT id, effect, payload FROM outbox WHERE case_id = ? AND settled_at IS NULL", (case.id,)
+        for id, name, payload, begun_at in self.query(
+            "SELECT id, effect, payload, begun_at FROM outbox WHERE case_id = ? AND settled_at IS NULL", (case.id,)
         ):
             effect = self._opened(name, payload)
             if isinstance(effect, AdviseTarget) and effect.target == account:
                 self.db.conn.execute("DELETE FROM outbox WHERE id = ?", (id,))
-                self._was_not_written_to(effect)
+                if begun_at is None:  # otherwise it may arrive
+                    self._was_not_written_to(effect)
             elif isinstance(effect, AlertModerators | UpdateAlert):
                 self._rewrite(id, replace(effect, alert=view(case)))
             elif isinstance(effect, PageModerators) and effect.role == account.id:
@@ -396,7 +397,7 @@ class Store(Database):
                 "kind": case.kind,
                 "platform": case.about.platform,
                 "account": self.hashed(case.about),
-                "seen_at": case.seen_at.astimezone(UTC).isoformat(),
+                "seen_at": _stamp(case.seen_at),
                 "body": self.seal.close(msgspec.json.encode(case)),
             },
             pk="id",
@@ -432,3 +433,7 @@ class Store(Database):
 
 def _besides(cases: Sequence[str]) -> str:
     return f"case_id NOT IN ({', '.join('?' * len(cases))})"
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat()

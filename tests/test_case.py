@@ -583,14 +583,22 @@ def test_moderators_learn_what_became_of_a_warning(outcome: Outcome, advice: Adv
     assert effects == (UpdateAlert(view(case), "post-1"),)
 
 
+@pytest.mark.parametrize("before", [Advice.DELIVERED, Advice.ASKED])
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.REFUSED, Outcome.FAILED])
-def test_moderators_learn_that_whom_to_call_did_not_arrive(outcome: Outcome) -> None:
-    case = with_advice(Advice.DELIVERED)
+def test_moderators_learn_that_whom_to_call_did_not_arrive(outcome: Outcome, before: Advice) -> None:
+    case = with_advice(before)
     assert after(case, warning_of(case), Delivery(outcome)) == (case, ())
     now, effects = after(case, crisis_warning(case), Delivery(outcome))
     assert advice_of(now) == {SAM: Advice(outcome)}
     assert effects == (UpdateAlert(view(now), "post-1"),)
     assert after(case, crisis_warning(case), Delivery(Outcome.DELIVERED)) == (case, ())
+
+
+@pytest.mark.parametrize("before", [Advice.DELIVERED, Advice.ASKED])
+@pytest.mark.parametrize("outcome", [Outcome.WITHDRAWN, Outcome.KEPT, Outcome.DECLINED, Outcome.HELD])
+def test_whom_to_call_that_is_not_sent_does_not_undo_the_warning_before(outcome: Outcome, before: Advice) -> None:
+    case = with_advice(before)
+    assert after(case, crisis_warning(case), Delivery(outcome)) == (case, ())
 
 
 @pytest.mark.parametrize(

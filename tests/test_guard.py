@@ -25,6 +25,7 @@ from bot.effects import (
     Outcome,
     PageModerators,
     Ruling,
+    Target,
     UpdateAlert,
 )
 from bot.guard import Guard, one_reading
@@ -724,6 +725,33 @@ def test_nobody_makes_haven_forget_a_threat_while_they_make_it(store: Store, cla
         guard.forget(KAYLA, own=True)
     kinds = [type(effect) for effect in waiting(store)]
     assert (kinds.count(AlertModerators), kinds.count(AdviseTarget)) == (1, 1)
+
+
+@pytest.mark.parametrize("hours", [0.2, 30])
+def test_who_was_warned_and_has_it_erased_is_not_warned_again_when_the_sender_goes_on(
+    store: Store, classifier: Classifier, hours: float
+) -> None:
+    guard = guard_of(store, classifier)
+    guard.receive(says(THREAT))
+    assert [type(effect) for effect in performed(store)].count(AdviseTarget) == 1
+    assert guard.forget(SAM, own=True) == 1
+    guard.receive(says(["well? answer me", THREAT[1]], minutes=60 * hours))
+    case = store.case("home", KAYLA, Kind.THREAT)
+    assert case
+    assert case.targets == (Target(SAM, Advice.DELIVERED),)
+    assert not [effect for effect in performed(store) if isinstance(effect, AdviseTarget)]
+    guard.receive(says(["i want to die"], minutes=60 * hours + 5, author=SAM, to=KAYLA))
+    assert [effect.crisis for effect in performed(store) if isinstance(effect, AdviseTarget)] == [True]
+
+
+def test_whoever_else_is_aimed_at_after_somebody_was_forgotten_is_warned(store: Store, classifier: Classifier) -> None:
+    ben = Account("console", "Ben")
+    guard = guard_of(store, classifier)
+    guard.receive(says(THREAT))
+    performed(store)
+    guard.forget(SAM, own=True)
+    guard.receive(says(THREAT, channel="garden", minutes=30, to=ben))
+    assert [effect.target for effect in performed(store) if isinstance(effect, AdviseTarget)] == [ben]
 
 
 def test_what_is_past_its_age_leaves_memory_although_nobody_speaks(store: Store) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
 from classifiers.classifier import Classifier
-from classifiers.conversation import Account
+from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -616,6 +616,52 @@ def test_of_the_warnings_that_waited_the_latest_is_sent_once(haven: Parts, peopl
 
 
 # The parts together.
+
+
+SCRIPT = (
+    "i recorded our video call, i have your nudes and i saved all your followers",
+    "send me 400 in gift cards or i send the video to your mum and your whole family tonight",
+)
+GOES_ON = ("well? answer me", "pay now or i post your nudes everywhere. dont block me")
+
+
+def threatened(haven: Parts, number: int, lines: Sequence[str], minutes: float) -> list[str]:
+    """Let the sender of a number write to their target, and post the alerts; return whose they are."""
+    sender, target = (Account("console", f"{who}-{number}") for who in ("raider", "target"))
+    haven.guard.receive(
+        [
+            Message(f"{number} {minutes} {i}", "home", f"room {number}", sender, line, at, (target,))
+            for i, line in enumerate(lines)
+            for at in (NOON + timedelta(minutes=minutes + i / 10),)
+        ]
+    )
+    alerts = []
+    while row := haven.store.begin("console", NOON.timestamp() + 10**6):
+        delivery = Delivery(Outcome.DELIVERED, f"post-{row.case}")
+        haven.store.settle(row, delivery, NOON.timestamp())
+        held = haven.store.case_of(row.case)
+        assert held
+        haven.store.record(*after(held, row.effect, delivery), NOON.timestamp())
+        if isinstance(row.effect, AlertModerators):
+            alerts.append(row.effect.alert.case)
+    return alerts
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_raider_who_goes_on_is_alerted_although_their_target_was_forgotten_and_haven_started_anew(
+    file: Path, seal: Seal, classifier: Classifier, clock: Clock, own: bool
+) -> None:
+    with composed(Config(), Store(file, seal), [], classifier, clock) as haven:
+        told = [threatened(haven, number, SCRIPT, number) for number in range(4)]
+        assert [len(alerts) for alerts in told] == [1, 1, 1, 0]
+        target = Account("console", "target-3")
+        assert (haven.people.delete(target) if own else haven.guard.forget(target)) == 1
+    with composed(Config(), Store(file, seal), [], classifier, clock) as haven:
+        held = haven.store.case("home", Account("console", "raider-3"), Kind.THREAT)
+        assert held
+        assert held.evidence == ()
+        assert threatened(haven, 3, GOES_ON, 60) == [held.id]
+        assert len(threatened(haven, 4, SCRIPT, 61)) == 1
 
 
 def test_what_waited_for_a_choice_is_tried_again_at_once(haven: Parts, store: Store, clock: Clock) -> None:

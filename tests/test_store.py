@@ -391,13 +391,29 @@ def test_how_the_effects_of_a_case_ended_is_kept_in_that_order(store: Store) -> 
     assert store.settled("c2") == store.settled("gone") == []
 
 
-def test_a_warning_that_does_not_arrive_leaves_the_one_before_it(store: Store) -> None:
+@pytest.mark.parametrize("failed", ["c1", "c2"])
+def test_a_warning_that_does_not_arrive_leaves_the_other_one(store: Store, failed: str) -> None:
     for case in (case_about(), case_about(BEN, "c2", hours=1)):
         store.record(case, [warning(case)], 1.0)
     assert store.recipient(SAM).advised_at == NOON + timedelta(hours=1)
-    store.settle(take(store), DONE, 2.0)
-    store.settle(take(store), Delivery(Outcome.FAILED), 3.0)
-    assert store.recipient(SAM).advised_at == NOON
+    for row in (take(store), take(store, busy=["c1"])):
+        store.settle(row, Delivery(Outcome.FAILED) if row.case == failed else DONE, 2.0)
+    assert store.recipient(SAM).advised_at == NOON + timedelta(hours=failed == "c1")
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_whose_warning_is_on_its_way_when_they_ask_to_be_forgotten_counts_as_written_to(
+    store: Store, begun: bool
+) -> None:
+    case = case_about()
+    store.record(case, [warning(case)], 1.0)
+    row = take(store) if begun else None
+    store.forget(SAM, 2.0, own=True)
+    assert store.recipient(SAM).advised_at == (NOON if begun else None)
+    assert store.query("SELECT count(*) FROM recipients") == [(int(begun),)]
+    if row:
+        store.settle(row, Delivery(Outcome.REFUSED), 3.0)
+        assert store.recipient(SAM).advised_at is None
 
 
 def test_only_private_warnings_that_arrived_are_counted_from_a_time_on(store: Store) -> None:

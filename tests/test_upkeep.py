@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 from schemas.write import BEN, KAYLA, KEY, MO, NOON, NOTE, OWNER, PRIVATE, SAM, WORDS, case
@@ -163,6 +164,18 @@ def test_an_old_database_that_an_older_haven_uses_is_left_to_it(tmp_path: Path) 
             opened(tmp_path)
         assert older.execute("SELECT account FROM cases WHERE id = 'c1'").fetchall() == [(KAYLA.id,)]
     opened(tmp_path).close()
+
+
+def test_who_despaired_before_everybody_was_found_can_be_forgotten(tmp_path: Path) -> None:
+    built(tmp_path, "m006_marks_outlive_a_key")
+    despairing = replace(first(), crisis=True, despairing=SAM, also_despairing=(MO, OWNER))
+    with closing(sqlite3.connect(tmp_path / "haven.db")) as connection, connection:
+        seal = load_seal(tmp_path / "haven.key", {}, create=False)
+        connection.execute("UPDATE cases SET body = ? WHERE id = 'c1'", (seal.close(msgspec.json.encode(despairing)),))
+    with closing(opened(tmp_path)) as store:
+        assert store.cases_naming(MO) == [despairing]
+        assert store.forget(MO, 0.0, own=True) == 1
+        assert store.case_of("c1") == replace(despairing, also_despairing=(OWNER,))
 
 
 # A new key.

@@ -63,10 +63,12 @@ def _alerts(world: World, case: Case) -> Iterator[str]:
 
 
 def _targets(world: World, case: Case, store: Store) -> Iterator[str]:
-    """What is recorded of a warning is what became of it."""
+    """What is recorded of a warning is what became of it, also of the one in despair."""
     settled = [one.outcome for one in store.settled(case.id) if one.effect == AdviseTarget.__name__]
     if any(outcome not in (Outcome.DELIVERED, Outcome.UNKNOWN) for outcome in settled):
         yield f"case {case.id}: a warning ended as {settled}"
+    if (Outcome.UNKNOWN in settled) != any(target.advice is Advice.UNKNOWN for target in case.targets):
+        yield f"case {case.id}: warnings ended as {settled}, and count as {[t.advice for t in case.targets]}"
     for target in case.targets:
         got = any(isinstance(done.effect, AdviseTarget) and done.effect.target == target.account for done in world.done)
         if target.advice is Advice.DELIVERED and not got:
