@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from bot.cases import Backlog
 from bot.effects import Connection
 from bot.inbox import CAPACITY
 from bot.parts import Parts
-from bot.store import Backlog
 
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
 

@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from bot.case import after
+from bot.cases import LONGEST_HOLD, Row
 from bot.effects import AdviseTarget, AlertModerators, Delivery, Outcome, Platform
 from bot.policy import Policy
 from bot.rulings import withheld
-from bot.store import LONGEST_HOLD, Row, Store
+from bot.store import Store
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -16,6 +16,7 @@ import pytest
 
 from bot import outbox as outbox_module
 from bot.case import Case, Post, decide, despair, view
+from bot.cases import LONGEST_HOLD
 from bot.effects import (
     Advice,
     AdviseTarget,
@@ -31,7 +32,7 @@ from bot.outbox import FIRST_WAIT, LONGEST_WAIT, MOST_ATTEMPTS, WORKERS, Outbox,
 from bot.policy import AdviceBy, Mode, Policy, Recipient
 from bot.rulings import advise, rule, started
 from bot.sealing import Seal, one_time_seal
-from bot.store import LONGEST_HOLD, Store
+from bot.store import Store
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 from classifiers.errors import InputError

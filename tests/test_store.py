@@ -21,6 +21,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.case import Case, Post, view
+from bot.cases import Row, Settled
 from bot.effects import (
     Advice,
     AdviseTarget,
@@ -35,7 +36,7 @@ from bot.effects import (
 )
 from bot.policy import Recipient
 from bot.sealing import Seal, one_time_seal
-from bot.store import Row, Settled, Store
+from bot.store import Store
 from classifiers.assessment import Evidence, Kind, Level, Marker
 from classifiers.conversation import Account
 from classifiers.errors import InputError

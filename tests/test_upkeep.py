@@ -18,6 +18,7 @@ from schemas.write import BEN, KAYLA, KEY, MO, NOON, NOTE, OWNER, PRIVATE, SAM, 
 
 from bot.app import open_store, running
 from bot.case import Case
+from bot.cases import Settled
 from bot.config import Config
 from bot.database import claimed
 from bot.effects import AdviseTarget, Outcome
@@ -27,7 +28,7 @@ from bot.records import Entry, Records
 from bot.rotation import former_keys, rotate
 from bot.schema import SEALED, migrations
 from bot.sealing import Seal, load_seal, next_key_file, one_time_seal
-from bot.store import Settled, Store
+from bot.store import Store
 from classifiers.assessment import Kind
 from classifiers.errors import InputError
 

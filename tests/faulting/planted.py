@@ -20,22 +20,22 @@ from faulting.matrix import core
 
 from bot import outbox
 from bot.app import open_classifier
+from bot.cases import Cases, Row
 from bot.database import Database
 from bot.effects import AlertModerators
 from bot.outbox import Outbox
-from bot.store import Row, Store
 
 
 def acts_before_it_records() -> None:
     """Take an effect without recording that it is under way."""
 
-    def begin(self: Store, platform: str, now: float, busy: Sequence[str] = ()) -> Row | None:
+    def begin(self: Cases, platform: str, now: float, busy: Sequence[str] = ()) -> Row | None:
         rows = self.query(
             "SELECT id, case_id, effect, payload FROM outbox WHERE settled_at IS NULL AND due_at <= ? LIMIT 1", (now,)
         )
         return Row(rows[0][0], rows[0][1], self._opened(*rows[0][2:]), 1) if rows else None
 
-    Store.begin = begin  # type: ignore[method-assign]
+    Cases.begin = begin  # type: ignore[method-assign]
 
 
 def settles_before_it_acts() -> None:
@@ -57,16 +57,16 @@ def warns_again() -> None:
 
 def records_in_parts() -> None:
     """Commit a case before the alert that follows from it."""
-    record: Any = Store.record
+    record: Any = Cases.record
 
-    def in_parts(self: Store, case: Any, effects: Any, now: float) -> None:
+    def in_parts(self: Cases, case: Any, effects: Any, now: float) -> None:
         if any(isinstance(effect, AlertModerators) for effect in effects):
             record(self, case, (), now)
             self.db.conn.commit()
             self.db.conn.execute("BEGIN IMMEDIATE")
         record(self, case, effects, now)
 
-    Store.record = in_parts  # type: ignore[method-assign]
+    Cases.record = in_parts  # type: ignore[method-assign]
 
 
 def trusts_the_disk() -> None:
@@ -82,7 +82,7 @@ def trusts_the_disk() -> None:
 
 def trusts_the_clock() -> None:
     """Wait as long as a clock says that was set back."""
-    Store._after_a_clock_set_back = lambda *_: None  # type: ignore[method-assign]
+    Cases._after_a_clock_set_back = lambda *_: None  # type: ignore[method-assign]
 
 
 DEFECTS: dict[str, tuple[Callable[[], None], str, tuple[str, ...]]] = {
