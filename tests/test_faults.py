@@ -38,6 +38,7 @@ def test_one_fault_in_each_cell_breaks_nothing(environment: dict[str, str]) -> N
         ("records in parts", "was never alerted"),
         ("trusts the disk", "a commit may be lost"),
         ("trusts the clock", "s late"),
+        ("hides whom to call", "and count as"),
     ],
 )
 def test_a_planted_defect_turns_the_matrix_red(environment: dict[str, str], defect: str, seen: str) -> None:

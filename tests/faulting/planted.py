@@ -18,7 +18,7 @@ from faulting.faults import FAULTS
 from faulting.haven import CONFIG
 from faulting.matrix import core
 
-from bot import outbox
+from bot import case, outbox
 from bot.app import open_classifier
 from bot.cases import Cases, Row
 from bot.database import Database
@@ -85,6 +85,11 @@ def trusts_the_clock() -> None:
     Cases._after_a_clock_set_back = lambda *_: None  # type: ignore[method-assign]
 
 
+def hides_whom_to_call() -> None:
+    """Let the end of the second warning change nothing."""
+    vars(case)["_MISSED"] = ()
+
+
 DEFECTS: dict[str, tuple[Callable[[], None], str, tuple[str, ...]]] = {
     "acts before it records": (acts_before_it_records, "kill -9", ("sent",)),
     "settles before it acts": (settles_before_it_acts, "kill -9", ("begun",)),
@@ -92,6 +97,7 @@ DEFECTS: dict[str, tuple[Callable[[], None], str, tuple[str, ...]]] = {
     "records in parts": (records_in_parts, "kill -9", ("decide: commit",)),
     "trusts the disk": (trusts_the_disk, "kill -9", ("read",)),
     "trusts the clock": (trusts_the_clock, "clock back", ("recorded",)),
+    "hides whom to call": (hides_whom_to_call, "kill -9", ("sent", "performed", "answered")),
     "": (lambda: None, "kill -9", ("begun", "performed", "decide: commit")),
 }
 
