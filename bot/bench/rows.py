@@ -35,12 +35,13 @@ def seed(folder: Path, rows: int) -> int:
         first = _count(store, "first_")
         if not first:
             raise InputError(f"{folder}: there is no case to copy")
-        copies = ceil((rows - _count(store)) / first)
+        before = _count(store)  # each copy has a number that none had before
+        copies = ceil((rows - before) / first)
         each = max(1, _AT_ONCE // first)
         for start in range(0, copies, each):
             with store.transaction():
                 for copy in range(start, min(start + each, copies)):
-                    _copy(store, copy)
+                    _copy(store, before + copy)
         store.checkpoint()
         return store.size()
     finally:

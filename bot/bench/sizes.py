@@ -52,7 +52,7 @@ QUICK = Size(
     ringed=2,
     lines=2,
     starts=1,
-    rows=(0, 2_000),
+    rows=(0, 1_000, 3_000),
     lengths=(10, 100),
     long=2_000,
 )
