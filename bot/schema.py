@@ -128,3 +128,9 @@ def m007_all_who_despair(db: Database) -> None:
             hashed(json_extract(value, '$.platform'), json_extract(value, '$.id'))
         FROM cases, json_each(opened(body), '$.also_despairing')"""
     )
+
+
+@migrations()
+def m008_cases_of_an_account(db: Database) -> None:
+    """Find the cases about an account in every space without reading all of them."""
+    db.conn.execute("CREATE INDEX cases_account ON cases (platform, account)")
