@@ -44,7 +44,7 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
         yield f"database: {database} is made at the first start, and its key {config.store.key_file}"
         return
     store = open_store(config, folder, environment)
-    yield f"database: {database}, cases in {len(store.spaces())} spaces"
+    yield f"database: {database}, spaces with cases: {len(store.spaces())}"
     store.close()
 
 

@@ -419,5 +419,5 @@ def test_config_check_looks_into_the_database_and_changes_nothing(invoke: Invoke
     before = {path.name: path.read_bytes() for path in database.parent.iterdir()}
     result = invoke("config", "check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.endswith("database: haven.db, cases in 1 spaces\n")
+    assert result.stdout.endswith("database: haven.db, spaces with cases: 1\n")
     assert {path.name: path.read_bytes() for path in database.parent.iterdir()} == before
