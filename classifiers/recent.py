@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import filterfalse
 from typing import TypeVar
 
 _LONGEST = 24  # characters of a word that is remembered: nobody is to fill the memory
@@ -25,7 +26,8 @@ class Recent(dict[str, _T]):
 
     def expect(self, words: Iterable[str]) -> None:
         """Work out at once what is not known of words that are asked for next."""
-        unknown = [word for word in {*words} if word not in self and word not in self._older and len(word) <= _LONGEST]
+        new = {*filterfalse(self.__contains__, words)}
+        unknown = [word for word in new if word not in self._older and len(word) <= _LONGEST]
         if len(unknown) > 1:
             for word, found in zip(unknown, self._work_out(unknown), strict=True):
                 self._keep(word, found)

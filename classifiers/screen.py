@@ -41,7 +41,7 @@ class Shown(NamedTuple):
     watched: bool
 
 
-_SHOWN = {(marker, watched): Shown(marker, watched) for marker in (False, True) for watched in (False, True)}
+_SHOWN = {marker: (Shown(marker, watched=False), Shown(marker, watched=True)) for marker in (False, True)}
 
 
 class Screen:
@@ -74,15 +74,15 @@ class Screen:
         A line of which it is False shows each marker with less than its least probability.
         """
         if len(words) > _LONGEST:
-            return _SHOWN[True, True]
+            return _SHOWN[True][True]
         most = sum(map(self._words.__getitem__, words)) + self._most.get(before, 0) + self._least(len(words))
         if not most & self._signs:
-            return _SHOWN[False, bool(most >> self._above)]
+            return _SHOWN[False][most >> self._above > 0]
         known = filter(None, map(self._model.rows.pairs.get, pairs_of(words, before)))
         reached = (
             most + sum(map(self._pairs.__getitem__, known)) - sum(map(self._most.get, (before, *words), repeat(0)))
         )
-        return _SHOWN[bool(reached & self._signs), bool(reached >> self._above)]
+        return _SHOWN[reached & self._signs > 0][reached >> self._above > 0]
 
     def _worked_out(self, words: int) -> int:
         """Return what to add to the sums of a line, so that the highest bit of a lane is set where it reaches."""
