@@ -29,7 +29,8 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
         yield f"space {space}: {own.mode.name.lower()}, sensitivity {own.sensitivity}"
     for platform, variable in TOKEN_VARIABLES.items():
         held = token(platform, getattr(config, platform), folder, environment)
-        yield f"{platform}: {'a token is set' if held else f'no token ({variable})'}"
+        unset = f"no token ({variable} is {'empty' if variable in environment else 'not set'})"
+        yield f"{platform}: {'a token is set' if held else unset}"
     model, manifest = load(model_folder(config, folder))
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database

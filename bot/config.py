@@ -194,11 +194,13 @@ def example() -> str:
 
 
 def token(platform: str, settings: PlatformSettings, folder: Path, environment: Mapping[str, str]) -> str | None:
-    """Return a platform's token: from the environment, else from its file, else None."""
+    """Return a platform's token: from the environment, else from its file, else None; an empty variable is none."""
     variable = TOKEN_VARIABLES[platform]
     where, held = variable, environment.get(variable, "").strip()
     if not held and settings.token_file:
         where, held = str(folder / settings.token_file), read_secret(folder / settings.token_file)
+        if not held:
+            raise InputError(f"{where}: the file is empty; it should hold the token")
     if any(character.isspace() or not character.isprintable() for character in held):
         raise InputError(f"{where}: a token is one word, without line breaks")
     return held or None

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bot import logs
 from bot.app import composed, open_classifier, running, serve, stdin_lines
-from bot.config import Config, load_config, token
+from bot.config import TOKEN_VARIABLES, Config, load_config, token
 from bot.effects import Connection
 from bot.parts import Parts
 from bot.platforms.console import ConsolePlatform, Room
@@ -52,7 +52,7 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
                 asyncio.run(_online(config, folder, store, tokens))
             else:
                 log.info("no platform has a token: reading the console")
-                asyncio.run(_on_console(config, folder, store))
+                asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines())))
         except (InputError, OSError):
             raise
         except Exception as fault:  # a traceback could hold what was being read
@@ -72,15 +72,26 @@ def rehearse() -> None:
     """Let a person type as several members; the database lives in memory."""
     if sys.stdin.isatty():
         Console().print(_WELCOME, markup=False, highlight=False)
-    asyncio.run(_on_console(Config(), Path(), Store(None, one_time_seal())))
+    asyncio.run(_on_console(Config(), Path(), Store(None, one_time_seal()), stdin_lines()))
 
 
-async def _on_console(config: Config, folder: Path, store: Store) -> None:
+async def _spoken(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Pass lines on; InputError at the end when there was none, as for a service that was meant to have a token."""
+    spoken = False
+    async for line in lines:
+        spoken = True
+        yield line
+    if not spoken:
+        variables = " or ".join(TOKEN_VARIABLES.values())
+        raise InputError(f"nothing to read: no platform has a token ({variables}), and standard input is empty")
+
+
+async def _on_console(config: Config, folder: Path, store: Store, lines: AsyncIterator[str]) -> None:
     console = Console(highlight=False)
     platform = ConsolePlatform(console)
     with composed(config, store, [platform], open_classifier(config, folder)) as parts:
         async with _watched(config, parts, [platform]):
-            await serve(parts, [Room(parts, console).read(stdin_lines())])
+            await serve(parts, [Room(parts, console).read(lines)])
 
 
 async def _online(config: Config, folder: Path, store: Store, tokens: Mapping[str, str | None]) -> None:

@@ -142,7 +142,7 @@ def test_config_check_says_what_is_in_order_and_writes_nothing(haven: Run, tmp_p
         "settings", "policy", "space 77", "discord", "telegram", "model", "database",
     ]  # fmt: skip
     assert "settings: haven.toml\npolicy: alert, sensitivity normal\nspace 77: observe" in result.stdout
-    assert "discord: a token is set\ntelegram: no token (HAVEN_TELEGRAM_TOKEN)" in result.stdout
+    assert "discord: a token is set\ntelegram: no token (HAVEN_TELEGRAM_TOKEN is not set)" in result.stdout
     assert "s3cret" not in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
 

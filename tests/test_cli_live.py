@@ -203,6 +203,15 @@ def test_a_database_that_breaks_under_a_run_ends_it_with_a_line(
         assert talk.errors() == f"{READING}haven: haven.db: no such table: cases\n"
 
 
+@pytest.mark.parametrize("variables", [{}, {"HAVEN_DISCORD_TOKEN": "", "HAVEN_TELEGRAM_TOKEN": " "}])
+def test_without_a_token_and_without_a_line_to_read_nobody_is_told_that_all_went_well(
+    haven: Run, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    result = haven("run", **variables)
+    why = "no platform has a token (HAVEN_DISCORD_TOKEN or HAVEN_TELEGRAM_TOKEN), and standard input is empty"
+    assert (result.returncode, result.stderr) == (1, f"{READING}haven: nothing to read: {why}\n")
+
+
 def test_what_nobody_read_is_delivered_at_the_next_start(
     haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat
 ) -> None:

@@ -364,6 +364,13 @@ def test_a_token_file_may_be_anywhere(secret: Path) -> None:
     assert token("discord", PlatformSettings(str(secret)), Path("elsewhere"), {}) == "from-the-file"
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_a_token_file_that_is_there_and_empty_is_refused(secret: Path, content: str) -> None:
+    secret.write_text(content)
+    with pytest.raises(InputError, match="the file is empty; it should hold the token"):
+        token("discord", PlatformSettings(secret.name), secret.parent, {"HAVEN_DISCORD_TOKEN": ""})
+
+
 def test_a_broken_token_file_does_not_matter_when_the_environment_has_the_token(tmp_path: Path) -> None:
     settings = PlatformSettings(str(tmp_path / "missing"))
     assert token("discord", settings, tmp_path, {TOKEN_VARIABLES["discord"]: "here"}) == "here"

@@ -292,7 +292,7 @@ def test_one_database_survives_a_kill_at_every_moment_of_a_run(
     assert interrupted >= sum(moment is stuck for moment, _ in LIVES)
     assert {effect for _, _, effect in ever} == set(SHOWN)
 
-    last = haven("run")
+    last = haven("run", said="ann> hello")
     assert last.returncode == 0, last.stderr
     assert ever <= {(row.id, row.case, row.effect) for row in held(database)}
     assert missing(database, shown + frames(last.stdout)) == []

@@ -305,7 +305,7 @@ def test_a_second_haven_ends_with_a_line_and_other_commands_work_beside_the_firs
         assert left
         assert left.targets == ()
         check_sealed(tmp_path)
-    assert haven("run").returncode == 0
+    assert haven("run", said="ann> hello").returncode == 0
 
 
 def test_a_killed_haven_leaves_no_lock(tmp_path: Path, haven: Run, environment: dict[str, str]) -> None:
@@ -318,7 +318,7 @@ def test_a_killed_haven_leaves_no_lock(tmp_path: Path, haven: Run, environment: 
         assert b"reading the console" in running_haven.stderr.readline()
         assert haven("run").stderr == "haven: haven.db: another Haven runs on it\n"
         running_haven.kill()
-    assert haven("run").returncode == 0
+    assert haven("run", said="ann> hello").returncode == 0
 
 
 @pytest.mark.parametrize("command", [("key", "rotate"), ("restore", "backup.db")], ids=" ".join)
