@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import assert_never
@@ -45,8 +45,8 @@ class Case:
     each once; `reported` and `accused` come from a member who asked the moderators for help. `page` is the role
     that the space wants called, and `paged` whether it was. `score` is the highest that it had. `elsewhere` and `raid`
     say what its alert says of its campaign; a case `under` another has no alert of its own: that of the other shows it.
-    `despairing` showed despair first, `also_despairing` are targets who did later. `forgotten` is whether a target had
-    themselves forgotten, whoever it was.
+    `despairing` showed despair first, `also_despairing` are targets who did later. `forgotten` is whether a target was
+    forgotten since, whoever it was.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Case:
     elsewhere: Elsewhere | None = None
     raid: Raid | None = None
     under: str | None = None
-    forgotten: bool = field(default=False, compare=False)
+    forgotten: bool = False
 
 
 def decide(
@@ -174,6 +174,7 @@ def view(case: Case) -> Alert:
         also_despairing=case.also_despairing,
         elsewhere=case.elsewhere,
         raid=case.raid,
+        forgotten=case.forgotten,
     )
 
 
@@ -206,6 +207,11 @@ def warning(case: Case, account: Account) -> AdviseTarget:
         by_moderator=any(t.account == account and t.by_moderator for t in case.targets),
         private=case.private,
     )
+
+
+def was_written_to(case: Case, recipient: Recipient) -> bool:
+    """Return whether somebody whom the case does not name any more may be who was warned because of it."""
+    return case.forgotten and recipient.advised_at is not None and recipient.advised_at >= case.opened_at
 
 
 def with_target(case: Case, account: Account) -> Case:
@@ -320,7 +326,7 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
         return case, ()
     if recipient.opted_in is False:
         advice = Advice.DECLINED
-    elif case.forgotten and recipient.advised_at and recipient.advised_at >= case.opened_at:
+    elif was_written_to(case, recipient):
         advice = Advice.DELIVERED  # before they had themselves forgotten
     elif (
         policy.mode < Mode.ADVISE

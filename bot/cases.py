@@ -209,6 +209,11 @@ class Cases(Database):
                 (now, delivery.outcome, delivery.detail, row.id),
             )
 
+    def drop_delivered(self, case: Case) -> None:
+        """Erase a case once nothing waits to be delivered because of it."""
+        waits = "SELECT 1 FROM outbox WHERE case_id = cases.id AND settled_at IS NULL"
+        self.db.conn.execute(f"DELETE FROM cases WHERE id = ? AND NOT EXISTS ({waits})", (case.id,))  # noqa: S608 (constant)
+
     def next_due(self, platform: str, busy: Sequence[str] = ()) -> float | None:
         """Return when the next effect of the platform is due, of cases that are not `busy`; None when none waits."""
         due: float | None = self.query(

@@ -86,7 +86,8 @@ class Alert:
     `channel` and `message_id` say where the case was noticed. `sender` is None when only a disclosure was seen;
     a member who asked the moderators for help (`reported`) may have `accused` somebody. `page` is the role to
     call where it cannot wait; `despairing` showed despair first, `also_despairing` later. `elsewhere` says how far the
-    case's campaign is known, `raid` that the alert stands for several cases of it.
+    case's campaign is known, `raid` that the alert stands for several cases of it; `forgotten` that a target was
+    forgotten since.
     """
 
     case: str
@@ -110,6 +111,7 @@ class Alert:
     also_despairing: tuple[Account, ...] = ()
     elsewhere: Elsewhere | None = None
     raid: Raid | None = None
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

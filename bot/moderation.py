@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.case import Case, view
+from bot.case import Case, view, was_written_to
 from bot.effects import Act, Effect, Ruling
 from bot.linker import Linker
 from bot.policies import Policies
 from bot.records import Records
+from bot.redaction import is_emptied
 from bot.rulings import acted, advise, rule
 from bot.store import Store
 from classifiers.assessment import Level
@@ -75,7 +76,7 @@ class Moderation:
 
         def shown(case: Case) -> bool:
             accused = actor is not None and actor in (view(case).sender, case.accused)
-            return case.level >= Level.ALERT and not accused and not (open_only and case.ruling)
+            return case.level >= Level.ALERT and not (accused or is_emptied(case) or (open_only and case.ruling))
 
         return self._store.latest_cases(space, _MOST, shown)
 
@@ -108,12 +109,12 @@ class Moderation:
         def fold(case: Case) -> tuple[Case, tuple[Effect, ...]]:
             if case.ruling is Ruling.NOT_SEXTORTION:
                 raise RefusedError("this case was ruled not to be sextortion: press Confirm first")
-            now, effects = advise(case, account, self._store.recipient(account))
+            recipient = self._store.recipient(account)
+            now, effects = advise(case, account, recipient)
             if now == case:
-                held = {target.account: target.advice for target in case.targets}
-                raise NothingToSendError(
-                    f"nothing to send to {account.id!r}: {held.get(account, 'not a target of this case')}"
-                )
+                before = "written to before" if was_written_to(case, recipient) else "not a target of this case"
+                held: dict[Account, str] = {target.account: target.advice for target in case.targets}
+                raise NothingToSendError(f"nothing to send to {account.id!r}: {held.get(account, before)}")
             return now, effects
 
         return self._do(space, id, Act.ADVISED, actor, fold)

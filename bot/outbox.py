@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from bot.case import after
 from bot.cases import LONGEST_HOLD, Row
-from bot.effects import AdviseTarget, AlertModerators, Delivery, Outcome, Platform
+from bot.effects import AdviseTarget, AlertModerators, Delivery, Outcome, Platform, UpdateAlert
 from bot.policy import Policy
+from bot.redaction import is_emptied
 from bot.rulings import withheld
 from bot.store import Store
 
@@ -160,7 +161,11 @@ class Outbox:
         case = self._store.case_of(row.case)
         if case is not None:
             case, effects = after(case, row.effect, delivery)
+            if is_emptied(case):  # an alert that is gone is as good as edited
+                effects = tuple(effect for effect in effects if isinstance(effect, UpdateAlert))
             self._store.record(case, effects, now)
+            if is_emptied(case):
+                self._store.drop_delivered(case)
 
     def _now(self) -> float:
         return self._clock().timestamp()

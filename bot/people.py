@@ -32,7 +32,6 @@ _CALLS_AN_HOUR = 5  # of a role, because of reports in one space
 _HINT = 0.25
 _TELLING = 0.1  # of a threat to share
 _SOMEBODY = "somebody"
-_NOBODY = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +179,7 @@ class People:
         """
         with self._lock:
             self._checks.drop(channel=f"{person.platform} {person.id}")
-        self._leave_alerts(person)
         return self._guard.forget(person, own=True)
-
-    def _leave_alerts(self, person: Account) -> None:
-        """Let what the person told of belong to nobody where moderators have an alert, so that its edit outlives it."""
-        with self._store.transaction():
-            for case in self._store.cases_naming(person):
-                if case.kind is Kind.DISCLOSURE and case.about == person and case.post:
-                    left = replace(case, about=Account(person.platform, _NOBODY), message_id="", evidence=())
-                    self._store.record(left, (), self._clock().timestamp())
 
 
 def _finding(found: Assessment) -> Finding:

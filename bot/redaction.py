@@ -8,6 +8,8 @@ from bot.case import Case
 from bot.effects import AlertModerators, Effect, UpdateAlert
 from classifiers.conversation import Account
 
+_NOBODY = "0"
+
 
 def without(case: Case, account: Account, *, own: bool) -> Case:
     """Return a case in which an account is no longer named, without the words that were aimed at it.
@@ -24,8 +26,30 @@ def without(case: Case, account: Account, *, own: bool) -> Case:
         despairing=None if case.despairing == account else case.despairing,
         also_despairing=tuple(other for other in case.also_despairing if other != account),
         evidence=case.evidence if own and (others or others == case.targets) else (),
-        forgotten=case.forgotten or (own and others != case.targets),
+        forgotten=case.forgotten or others != case.targets,
     )
+
+
+def emptied(case: Case) -> Case:
+    """Return what is left of what somebody told until the alert about it says so: nobody and no word."""
+    return replace(
+        case,
+        about=Account(case.about.platform, _NOBODY),
+        message_id="",
+        evidence=(),
+        targets=(),
+        likely=None,
+        accused=None,
+        crisis=False,
+        despairing=None,
+        also_despairing=(),
+        forgotten=True,
+    )
+
+
+def is_emptied(case: Case) -> bool:
+    """Return whether nothing but its alert is left of a case."""
+    return case.about.id == _NOBODY
 
 
 def moved(effect: Effect, space: str, to: str) -> Effect:

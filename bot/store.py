@@ -12,7 +12,7 @@ from bot.case import Case, shown, view
 from bot.cases import Cases, stamp
 from bot.effects import AdviseTarget, AlertModerators, PageModerators, UpdateAlert
 from bot.policy import owner_of, private_space
-from bot.redaction import moved, without
+from bot.redaction import emptied, moved, without
 from classifiers.assessment import Kind
 from classifiers.conversation import Account
 
@@ -28,15 +28,18 @@ class Store(Cases):
         the audit trail about what it did as a moderator, without who and what they noted. With `own` it asked for this
         itself: then cases in which it threatens somebody or is accused stay, words that are aimed at others too or only
         perhaps at it, what it did as a moderator, and when it was warned, so that it is not warned twice of one thing.
-        The audit trail says that somebody was forgotten, and not who.
+        Of what it told only what edits the alert about it stays, until that is done. The audit trail says that somebody
+        was forgotten, and not who.
         """
         key = self._key(account)
         with self.transaction():
+            left = self._empty_alerts(account, now) if own else []
             erased = self.query(
                 "DELETE FROM cases WHERE space = ? OR platform = ? AND account = ? AND kind IN (?, ?) RETURNING space",
                 (self.placed(private_space(account)), *key, Kind.DISCLOSURE, Kind.DISCLOSURE if own else Kind.THREAT),
             )
             lines: list[tuple[str, str | None]] = [("" if owner_of(place) else place, None) for (place,) in erased]
+            lines += [(space, None) for space in left]
             for before in self.cases_naming(account):
                 if (nameless := without(before, account, own=own)) != before:
                     case, effects = shown(before, nameless)
@@ -112,6 +115,25 @@ class Store(Cases):
             )
             self.db.conn.execute("DELETE FROM spaces WHERE space = ?", (space,))
             self.db.conn.execute("UPDATE audit SET space = ? WHERE space = ?", (to, space))
+
+    def _empty_alerts(self, account: Account, now: float) -> list[str]:
+        """Let alerts in front of moderators say no more that the account told of something; return their spaces."""
+        spaces = []
+        for before in self.cases_naming(account):
+            if before.kind is Kind.DISCLOSURE and before.about == account and self._is_posted(before):
+                case, effects = shown(before, emptied(before))
+                self._redact_waiting(case, account)
+                self.record(case, effects, now)
+                self.db.conn.execute("DELETE FROM marks WHERE case_id = ?", (case.id,))
+                spaces.append(case.space)
+        return spaces
+
+    def _is_posted(self, case: Case) -> bool:
+        """Return whether moderators have an alert of the case, or may have it."""
+        begun = "SELECT 1 FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL AND begun_at IS NOT NULL"
+        return case.post is not None and bool(
+            case.post.reference or self.query(begun, (case.id, AlertModerators.__name__))
+        )
 
     def _drop_empty_recipients(self) -> None:
         self.db.conn.execute("DELETE FROM recipients WHERE advised_at IS NULL AND opted_in IS NULL")

@@ -421,6 +421,8 @@ async def test_delete_keeps_the_choice_and_takes_ones_own_words_from_the_alerts(
     assert den.sam.id not in den.alert().text
     assert home.parts.people.protected(account(den.sam)) is False
     assert home.parts.store.cases_naming(account(den.sam)) == []
+    assert home.parts.store.latest_cases(den.guild.id, 1) == [], "not even an empty case is left"
+    assert den.alert().buttons == []
     assert discord.complaints == []
 
 

@@ -273,6 +273,19 @@ def test_a_refused_wish_leaves_no_line(store: Store, records: Records, moderatio
     assert [entry.act for entry in records.trail("home")] == ["advised"]
 
 
+def test_who_was_warned_and_forgotten_since_is_not_warned_again(store: Store, moderation: Moderation) -> None:
+    case = opened(store, threat())
+    moderation.advise("home", case.id, SAM, MO)
+    waiting(store)
+    store.forget(SAM, 1.0, own=True)
+    held = store.case_of(case.id)
+    assert held
+    assert (held.targets, view(held).forgotten) == ((), True)
+    with pytest.raises(RefusedError, match=f"^nothing to send to '{SAM.id}': written to before$"):
+        moderation.advise("home", case.id, SAM, MO)
+    assert [target.account for target in moderation.advise("home", case.id, BEN, MO).targets] == [BEN]
+
+
 def test_nobody_is_warned_because_of_a_case_that_was_ruled_out(
     store: Store, records: Records, moderation: Moderation
 ) -> None:

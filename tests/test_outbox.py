@@ -251,6 +251,44 @@ async def test_a_warning_that_fails_is_told_to_the_moderators(
     assert advice_now(store, case) is advice
 
 
+@pytest.mark.parametrize("edited", [Outcome.DELIVERED, Outcome.GONE, Outcome.FAILED])
+@pytest.mark.parametrize("posted", [True, False])
+async def test_of_what_somebody_told_who_is_forgotten_nothing_is_left_once_the_alert_says_so(
+    store: Store, clock: Clock, posted: bool, edited: Outcome
+) -> None:
+    told = replace(found(), kind=Kind.DISCLOSURE, sender=None, target=SAM, level=Level.ALERT)
+    case, effects = decide(None, told, Policy(), Recipient())
+    assert case
+    store.record(case, effects, NOON.timestamp())
+    platform = Scripted("console", Delivery(Outcome.DELIVERED, reference="post-1"), Delivery(edited))
+    outbox = Outbox(store, [platform], clock)
+    if posted:
+        await outbox.drain()
+    store.forget(SAM, NOON.timestamp(), own=True)
+    await outbox.drain()
+    assert names(platform) == (["AlertModerators", "UpdateAlert"] if posted else [])
+    assert store.case_of(case.id) is None
+    assert store.next_due("console") is None
+
+
+async def test_an_alert_that_is_on_its_way_when_somebody_is_forgotten_is_edited(store: Store, clock: Clock) -> None:
+    told = replace(found(), kind=Kind.DISCLOSURE, sender=None, target=SAM, level=Level.ALERT)
+    case, effects = decide(None, told, Policy(), Recipient())
+    assert case
+    store.record(case, effects, NOON.timestamp())
+    platform = Stuck()
+    outbox = Outbox(store, [platform], clock)
+    async with running(outbox):
+        await platform.reached.wait()
+        store.forget(SAM, NOON.timestamp(), own=True)
+        platform.let_go.set()
+        await until(lambda: store.case_of(case.id) is None)
+    assert names(platform) == ["AlertModerators", "UpdateAlert"]
+    last = platform.performed[-1]
+    assert isinstance(last, UpdateAlert)
+    assert (last.alert.targets, last.alert.evidence) == ((), ())
+
+
 async def test_an_alert_that_somebody_deleted_is_posted_anew(store: Store, clock: Clock) -> None:
     case = recorded(store)
     posted = Delivery(Outcome.DELIVERED, reference="post-1")

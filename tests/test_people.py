@@ -466,7 +466,7 @@ def test_who_is_forgotten_is_named_in_no_case_of_others_and_the_alert_is_edited(
     for one in (case, guess, unrelated):
         store.record(one, [], 0.0)
     assert people.delete(SAM) == 2
-    left = replace(case, targets=(Target(BEN, Advice.DELIVERED),))
+    left = replace(case, targets=(Target(BEN, Advice.DELIVERED),), forgotten=True)
     assert left.evidence  # the words were aimed at Ben, too
     guessed = replace(guess, likely=None)
     assert [store.case_of(id) for id in ("c1", "c2", "c3")] == [left, guessed, unrelated]
@@ -476,7 +476,7 @@ def test_who_is_forgotten_is_named_in_no_case_of_others_and_the_alert_is_edited(
     assert people.delete(SAM) == 0
 
 
-def test_their_own_words_go_also_where_a_moderator_has_named_somebody_else(
+def test_what_somebody_told_goes_also_where_a_moderator_has_named_somebody_else(
     haven: Parts, people: People, store: Store, file: Path
 ) -> None:
     report = people.report(SAM, WORDS, KAYLA, space="home", channel="lobby", key="r1")
@@ -486,7 +486,8 @@ def test_their_own_words_go_also_where_a_moderator_has_named_somebody_else(
     people.delete(SAM)
     held = store.case_of(report.id)
     assert held
-    assert ([target.account for target in held.targets], held.evidence) == ([BEN], ())
+    assert (held.targets, held.evidence, held.accused) == ((), (), None)
+    assert haven.moderation.cases("home") == []
     assert waiting(store) == [UpdateAlert(view(held), "post-1")]
     store.close()
     assert SAM.id.encode() not in bytes_of(file.parent)
@@ -499,7 +500,7 @@ def test_a_threat_stays_whatever_its_sender_wants_erased(people: People, store: 
         store.record(one, [], 0.0)
     assert people.delete(KAYLA) == 1
     assert store.case_of("c1") == case
-    assert store.case_of("c2") == replace(aimed, targets=(), evidence=())
+    assert store.case_of("c2") == replace(aimed, targets=(), evidence=(), forgotten=True)
     assert [effect.alert.case for effect in waiting(store) if isinstance(effect, UpdateAlert)] == ["c2"]
 
 

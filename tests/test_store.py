@@ -577,7 +577,7 @@ def test_forgetting_a_target_leaves_the_case_about_the_sender_without_name_and_w
     held = bytes_of(file.parent)
     assert body not in held
     assert SAM.id.encode() not in held
-    assert store.case_of("c1") == replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=())
+    assert store.case_of("c1") == replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=(), forgotten=True)
     assert store.case_of("c2") == unrelated
     assert store.recipient(SAM) == Recipient()
 
@@ -615,7 +615,7 @@ def test_forgetting_a_target_stops_their_warning_and_no_other(store: Store) -> N
     ]
     store.record(case, waiting, 1.0)
     store.forget(SAM, 2.0)
-    shown = view(replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=()))
+    shown = view(replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=(), forgotten=True))
     assert taken(store) == [AlertModerators(shown), warning(case, BEN), UpdateAlert(shown, "post-1")]
 
 
@@ -626,14 +626,15 @@ def test_forgetting_a_target_edits_the_alert_that_names_them(store: Store, poste
     for one in (case, unrelated):
         store.record(one, [], 1.0)
     store.forget(SAM, 2.0)
-    left = replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=())
+    left = replace(case, targets=(Target(BEN, Advice.PENDING),), evidence=(), forgotten=True)
     assert store.case_of("c1") == left
     assert store.next_due("console") == (2.0 if posted else None)
     assert taken(store) == ([UpdateAlert(view(left), "post-1")] if posted else [])
 
 
 def test_who_asks_for_it_themselves_loses_what_they_told_and_not_what_they_threatened(store: Store) -> None:
-    threat, told = case_about(SAM, "threat", BEN), replace(case_about(SAM, "told", SAM), kind=Kind.DISCLOSURE)
+    threat = case_about(SAM, "threat", BEN)
+    told = replace(case_about(SAM, "told", SAM), kind=Kind.DISCLOSURE, post=None)
     for case in (threat, told):
         store.record(case, [], 1.0)
     assert store.forget(SAM, 2.0, own=True) == 1
@@ -647,10 +648,10 @@ def test_who_asks_for_it_themselves_leaves_the_words_where_others_are_aimed_at(s
     for case in (alone, two):
         store.record(case, [], 1.0)
     assert store.forget(SAM, 2.0, own=True) == 2
-    assert store.case_of("alone") == replace(alone, targets=(), evidence=())
-    assert store.case_of("two") == replace(two, targets=(Target(BEN, Advice.PENDING),))
+    assert store.case_of("alone") == replace(alone, targets=(), evidence=(), forgotten=True)
+    assert store.case_of("two") == replace(two, targets=(Target(BEN, Advice.PENDING),), forgotten=True)
     assert store.forget(BEN, 2.0, own=True) == 1
-    assert store.case_of("two") == replace(two, targets=(), evidence=())
+    assert store.case_of("two") == replace(two, targets=(), evidence=(), forgotten=True)
 
 
 def test_who_has_themselves_forgotten_again_and_again_leaves_no_more_lines(store: Store) -> None:

@@ -395,10 +395,13 @@ async def test_delete_keeps_the_choice_and_takes_ones_own_words_from_the_alerts(
     assert "wilmslow" in den.alert.text
     confirm = await home.page(den.sam, await home.ask(den.sam, "/privacy"), SAYS.delete_button)
     await home.press(den.sam, confirm, SAYS.delete_sure_button)
-    assert "wilmslow" not in den.alert.text
-    assert str(den.sam.id) not in den.alert.text
+    (alert,) = den.told
+    assert "wilmslow" not in alert.text
+    assert str(den.sam.id) not in alert.text
     assert home.parts.people.protected(account(den.sam)) is False
     assert home.parts.store.cases_naming(account(den.sam)) == []
+    assert den.cases == [], "not even an empty case is left"
+    assert alert.labels == []
     assert home.telegram.complaints == []
 
 

@@ -241,10 +241,9 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         for target in alert.targets
     ]
     if not alert.targets:
-        guess = f", perhaps {visible(alert.likely.id)}" if alert.likely else ""
-        lines.append(
-            Text(f"nobody was written to, because nobody is clearly aimed at{guess}: /advise {alert.case} NAME")
-        )
+        why = sheet.nobody(alert, visible(alert.likely.id) if alert.likely else "")
+        advise = "" if alert.forgotten else f" To send the advice: /advise {alert.case} NAME"
+        lines.append(Text(why + advise))
     if alert.evidence:
         lines.append(Text(advice.because(alert.locale, alert.evidence)))
     lines += [Text(line) for line in sheet.campaign(alert)]

@@ -128,12 +128,17 @@ def people(alert: Alert, markup: Markup) -> list[tuple[str, str]]:
     targets = [f"{markup.person(target.account)}: {said[target.advice]}" for target in alert.targets[:_TARGETS]]
     if len(alert.targets) > _TARGETS:
         targets.append(f"and {len(alert.targets) - _TARGETS} more")
-    if not targets and not alert.sender:
-        targets = ["They asked Haven to forget them."]
-    if not targets:
-        guess = f", perhaps {markup.person(alert.likely)}" if alert.likely else ""
-        targets = [f"Nobody was written to, because nobody is clearly aimed at{guess}."]
+    targets = targets or [nobody(alert, markup.person(alert.likely) if alert.likely else "")]
     return [*found, ("Aimed at" if alert.sender else "Who tells of it", "\n".join(targets))]
+
+
+def nobody(alert: Alert, guess: str) -> str:
+    """Return why an alert names no target; `guess` is who may be one, in a platform's writing."""
+    if not alert.sender:
+        return "They asked Haven to forget them."
+    if alert.forgotten:
+        return "Somebody who was aimed at, and has been forgotten since."
+    return f"Nobody was written to, because nobody is clearly aimed at{guess and f', perhaps {guess}'}."
 
 
 def done(alert: Alert) -> str:
@@ -149,8 +154,8 @@ def call(why: str) -> str:
 
 
 def to_do(alert: Alert) -> tuple[str, str]:
-    """Return what moderators should do now, as a heading and what stands under it; empty once it was ruled out."""
-    if alert.ruling is Ruling.NOT_SEXTORTION:
+    """Return what moderators should do now, as a heading and what stands under it; empty where there is nothing."""
+    if alert.ruling is Ruling.NOT_SEXTORTION or _is_emptied(alert):
         return "", ""
     page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
     lines = [line for section in page.sections if section.id in ("crisis", "do", "avoid") for line in section.lines]
@@ -159,6 +164,8 @@ def to_do(alert: Alert) -> tuple[str, str]:
 
 def buttons(alert: Alert) -> list[list[Button]]:
     """Return the buttons under an alert, in rows."""
+    if _is_emptied(alert):
+        return []
     settled = [target for target in alert.targets if target.advice not in SENDABLE]
     ruling = [
         Button("Confirm", "confirm", alert.ruling is not Ruling.CONFIRMED),
@@ -178,6 +185,11 @@ def buttons(alert: Alert) -> list[list[Button]]:
             Button("None of them is sextortion", "dismiss_all"),
         ]
     return [row for row in (ruling, acting, whole) if row]
+
+
+def _is_emptied(alert: Alert) -> bool:
+    """Return whether who told of it asked Haven to forget them: then nothing is left to act on."""
+    return not alert.sender and not alert.targets
 
 
 def _counted(count: int, one: str, many: str) -> str:
