@@ -47,7 +47,8 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
         _check(fresh, file, seal)
         replaced = path.exists()
         if replaced:
-            _settle(path)
+            if path.stat().st_size:  # otherwise SQLite would throw the log away
+                _settle(path)
             _copy(path, kept)
         for companion in _COMPANIONS:
             if _beside(path, companion).exists():  # of a file too damaged to be settled

@@ -175,13 +175,16 @@ def example() -> None:
 def forget(platform: str, account: str, config_file: Path | None) -> None:
     """Erase everything about an account (a platform's name and the account's id) from the database."""
     from bot.app import now
-    from bot.upkeep import existing_store
+    from bot.platforms.console import visible
+    from bot.upkeep import existing_store, replaced
     from classifiers.conversation import Account
 
     store = existing_store(config_file, os.environ)
     erased = store.forget(Account(_printable(platform), _printable(account)), now().timestamp())
     store.close()
     click.echo(f"erased; cases about this account or aimed at it: {erased}")
+    for file in replaced(config_file):
+        click.echo(visible(f"{file}: from before a restore, and not changed by this: delete it"))
 
 
 @main.command()
@@ -216,7 +219,11 @@ def restore(file: Path, config_file: Path | None) -> None:
     from bot.upkeep import put_back
 
     kept = put_back(config_file, os.environ, file)
-    click.echo(visible(f"restored from {file}; the database from before: {kept or 'there was none'}"))
+    if kept:
+        click.echo(visible(f"restored from {file}; the database from before is {kept}"))
+        click.echo("it keeps what is erased from now on: delete it once all is well")
+    else:
+        click.echo(visible(f"restored from {file}; there was no database before"))
 
 
 @main.group()

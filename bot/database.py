@@ -27,11 +27,13 @@ class Database:
     """
 
     def __init__(self, path: Path | None, seal: Seal, *, alone: bool = False) -> None:
-        self.path = path
+        self.path = path = path and followed(path)
         self.seal = seal
         self._lock = RLock()
+        self._inodes: dict[Path, int] = {}
         with self.reported():
             if path:
+                _refuse_orphan(path)
                 with suppress(OSError):  # SQLite says it better
                     path.touch(mode=0o600)
             self.db = self._connected(alone=alone)
@@ -42,6 +44,8 @@ class Database:
             except BaseException:
                 self.db.close()
                 raise
+        if path:
+            self._inodes = {file: file.stat().st_ino for file in (path, _log_of(path)) if file.exists()}
 
     def close(self) -> None:
         """Release the file, after the step that is under way."""
@@ -100,7 +104,9 @@ class Database:
 
     @contextmanager
     def reported(self) -> Iterator[None]:
-        """Turn the database's errors into one line that names the file."""
+        """Turn the database's errors into one line that names the file, also that it is not there any more."""
+        for file, number in self._inodes.items():
+            _refuse_lost(file, number, empty=file != self.path)
         try:
             yield
         except sqlite3.Error as error:
@@ -169,10 +175,47 @@ class Database:
                 raise WrongKeyError(f"{self.path}: {error}") from None
 
 
+def followed(path: Path) -> Path:
+    """Return the file that a path stands for: SQLite's own files, and the lock, lie beside it and not beside a link."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _refuse_orphan(path: Path) -> None:
+    """InputError where the write-ahead log of a database is there without it: SQLite would throw it away."""
+    log = _log_of(path)
+    if _is_there(log) and not _is_there(path):
+        raise InputError(
+            f"{log}: holds the latest of a database that is not there; put {path.name} back, or move this away, too"
+        )
+
+
+def _refuse_lost(file: Path, number: int, *, empty: bool) -> None:
+    """InputError where an open file was removed, replaced or, unless that is in order, emptied."""
+    try:
+        found = file.stat()
+    except OSError:
+        found = None
+    if found is None or found.st_ino != number or not (found.st_size or empty):
+        raise InputError(
+            f"{file}: was removed, replaced or emptied while Haven has it open; stop Haven, then put it back or restore"
+        )
+
+
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
     """Be the only Haven that runs on a database, until the end, however it comes; InputError while another does."""
+    path = followed(path)
     file = path.with_name(f"{path.name}.lock")  # it stays empty: only its lock matters, which ends with the process
+    if _is_there(path) and not file.exists():  # it was removed, perhaps under a Haven that runs
+        _refuse_used(path)
     with suppress(OSError):
         file.touch(mode=0o600)
     with ExitStack() as held:
@@ -183,3 +226,15 @@ def claimed(path: Path) -> Iterator[None]:
             why = "another Haven runs on it" if error.sqlite_errorcode == sqlite3.SQLITE_BUSY else error
             raise InputError(f"{path}: {why}") from None
         yield
+
+
+def _refuse_used(path: Path) -> None:
+    """InputError while any program has the database open; what else is wrong with it, whoever opens it says better."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=_ALONE_SECONDS)) as alone:
+        try:
+            alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+            alone.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise InputError(f"{path}: another program has it open; stop Haven first") from None
+            raise

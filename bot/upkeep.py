@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from bot import backup
 from bot.app import now, open_seal, open_store
 from bot.config import load_config
-from bot.database import claimed
+from bot.database import claimed, followed
 from bot.evidence import trouble
 from bot.rotation import former_keys, rotate
 from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
@@ -17,6 +18,7 @@ from bot.store import Store
 from classifiers.errors import InputError
 
 Environment = Mapping[str, str]
+_REPLACED = ".replaced-"
 
 
 def existing_store(config_file: Path | None, environment: Environment) -> Store:
@@ -55,11 +57,18 @@ def take_backup(config_file: Path | None, environment: Environment, file: Path) 
 def put_back(config_file: Path | None, environment: Environment, file: Path) -> Path | None:
     """Put a copy in the place of the database; return where that is now, None when there was none."""
     config, folder = load_config(config_file)
-    database = folder / config.store.database
+    database = followed(folder / config.store.database)
     with claimed(database):
         seal = open_seal(config, folder, environment, create=False)
-        kept = database.with_name(f"{database.name}.replaced-{now():%Y%m%dT%H%M%SZ}")
+        kept = database.with_name(f"{database.name}{_REPLACED}{now():%Y%m%dT%H%M%SZ}")
         return kept if backup.restore(file, database, seal, kept) else None
+
+
+def replaced(config_file: Path | None) -> list[Path]:
+    """Return the databases from before a restore, which hold what has been erased since."""
+    config, folder = load_config(config_file)
+    database = followed(folder / config.store.database)
+    return sorted(database.parent.glob(f"{glob.escape(database.name)}{_REPLACED}*"))
 
 
 def vouched(config_file: Path | None, environment: Environment, file: Path) -> str:

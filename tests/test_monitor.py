@@ -302,6 +302,12 @@ async def test_a_broken_database_is_unhealthy(asked: Asked, parts: Parts) -> Non
     assert await asked.health() == (503, "database: no answer\n")
 
 
+async def test_a_database_that_is_removed_is_unhealthy(asked: Asked, parts: Parts) -> None:
+    assert parts.store.path
+    parts.store.path.unlink()
+    assert await asked.health() == (503, "database: no answer\n")
+
+
 async def test_a_port_that_is_taken_is_told_in_one_line(parts: Parts, wires: Wires, asked: Asked, port: int) -> None:
     with pytest.raises(InputError, match=rf"^metrics: cannot listen on 127.0.0.1:{port}: .*in use"):
         async with watching(parts, wires, port):

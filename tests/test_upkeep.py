@@ -277,7 +277,7 @@ def test_a_kill_while_somebody_is_forgotten_leaves_all_of_them_or_nothing(
     found = set()
     for left in killed("forget", tmp_path, environment, every=2):
         with closing(opened(left)) as store:
-            forgotten = store.case_of("c1") == replace(first(), targets=(), evidence=())
+            forgotten = store.case_of("c1") == replace(first(), targets=(), evidence=(), forgotten=True)
             assert (body in bytes_of(left)) != forgotten
             if not forgotten:
                 check_all(store)
@@ -306,6 +306,72 @@ def test_a_second_haven_ends_with_a_line_and_other_commands_work_beside_the_firs
         assert left.targets == ()
         check_sealed(tmp_path)
     assert haven("run", said="ann> hello").returncode == 0
+
+
+@pytest.mark.parametrize("how", ["link", "lock removed"])
+def test_a_database_takes_one_haven_by_whatever_name_and_although_its_lock_was_removed(
+    tmp_path: Path, haven: Run, refused: Refused, how: str
+) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    (tmp_path / "haven.toml").write_text('[store]\ndatabase = "link.db"\n' if how == "link" else "")
+    (tmp_path / "link.db").symlink_to(file)
+    with claimed(file), closing(opened(tmp_path)):
+        if how != "link":
+            (tmp_path / "haven.db.lock").unlink()
+        why = "another Haven runs on it" if how == "link" else "another program has it open; stop Haven first"
+        refused(haven("run", said="kayla> hello"), f"haven.db: {why}")
+    assert haven("run", said="kayla> hello").returncode == 0
+
+
+def test_a_backup_is_put_behind_a_link(tmp_path: Path, haven: Run) -> None:
+    built(tmp_path, VERSIONS[-1]).rename(tmp_path / "backup.db")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "haven.db").symlink_to("disk/haven.db")
+    assert haven("restore", "backup.db").returncode == 0
+    assert (tmp_path / "haven.db").is_symlink()
+    with closing(opened(tmp_path)) as store:
+        check_all(store)
+
+
+@pytest.mark.parametrize("lost", ["removed", "emptied", "replaced", "log removed"])
+def test_a_database_that_is_lost_under_a_haven_is_not_written_to_any_more(tmp_path: Path, lost: str) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    with closing(opened(tmp_path)) as store:
+        store.choose(MO, opted_in=True)
+        log = file.with_name("haven.db-wal")
+        match lost:
+            case "removed":
+                file.unlink()
+            case "emptied":
+                file.write_bytes(b"")
+            case "replaced":
+                shutil.copy(file, tmp_path / "other.db")
+                (tmp_path / "other.db").replace(file)
+            case _:
+                log.unlink()
+        which = log if lost == "log removed" else file
+        for use in (lambda: store.choose(SAM, opted_in=True), store.backlogs):
+            with pytest.raises(InputError, match=f"^{which}: was removed, replaced or emptied while Haven has it open"):
+                use()
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_the_latest_of_a_database_that_is_not_there_is_not_thrown_away(
+    tmp_path: Path, haven: Run, refused: Refused, content: bytes | None
+) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    log = file.with_name("haven.db-wal")
+    log.write_bytes(b"the latest cases")
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    refused(haven("run", said="kayla> hello"), "haven: haven.db-wal: holds the latest of a database that is not there")
+    assert log.read_bytes() == b"the latest cases"
+    built(tmp_path / "other", VERSIONS[-1])
+    assert haven("restore", "other/haven.db").returncode == 0
+    (kept,) = tmp_path.glob("haven.db.replaced-*-wal")
+    assert kept.read_bytes() == b"the latest cases"
+    assert haven("run", said="kayla> hello").returncode == 0
 
 
 def test_a_killed_haven_leaves_no_lock(tmp_path: Path, haven: Run, environment: dict[str, str]) -> None:
@@ -392,6 +458,7 @@ def test_a_backup_comes_back_and_what_was_there_stays_beside_it(tmp_path: Path, 
     assert (result.returncode, result.stderr) == (0, "")
     (kept,) = tmp_path.glob("haven.db.replaced-*")
     assert kept.name in result.stdout
+    assert f"{kept.name}: from before a restore" in haven("forget", "telegram", "99").stdout
     assert kept.stat().st_mode & 0o777 == 0o600
     with closing(opened(tmp_path)) as store:
         check_all(store)
@@ -405,7 +472,7 @@ def test_a_backup_is_put_where_nothing_is(tmp_path: Path, haven: Run, version: s
     built(tmp_path, version).rename(tmp_path / "backup.db")
     result = haven("restore", "backup.db")
     assert (result.returncode, result.stderr) == (0, "")
-    assert "there was none" in result.stdout
+    assert "there was no database before" in result.stdout
     with closing(opened(tmp_path)) as store:
         check_all(store, audited=version != VERSIONS[0])
 
