@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.config import Config
-from bot.database import claimed
+from bot.database import check_file, check_foreign, claimed
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.inbox import Inbox
@@ -87,7 +87,12 @@ def composed(
 def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> Store:
     """Open the database that the settings name; a new one gets a new key."""
     database, key_file = folder / config.store.database, folder / config.store.key_file
-    seal = open_seal(config, folder, environment, create=not database.exists())
+    check_file(database)
+    try:
+        seal = open_seal(config, folder, environment, create=not database.exists())
+    except InputError:
+        check_foreign(database)  # what is no database needs no key
+        raise
     try:
         return Store(database, seal)
     except WrongKeyError:

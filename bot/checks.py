@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
+from bot.database import check_file
 from bot.platforms.console import visible
 from bot.policies import Policies
 from bot.records import Records
@@ -34,19 +36,20 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     model, manifest = load(model_folder(config, folder))
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database
-    if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
-        open_seal(config, folder, environment, create=False)
-        yield "key: in order"
     if not database.exists():
+        check_file(database)
+        if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
+            open_seal(config, folder, environment, create=False)
+            yield "key: in order"
         try:
             TemporaryFile(dir=database.parent).close()
         except OSError as error:
             raise InputError(f"{database.parent}: the database cannot be made here: {error.strerror}") from None
         yield f"database: {database} is made at the first start, and its key {config.store.key_file}"
         return
-    store = open_store(config, folder, environment)
-    yield f"database: {database}, spaces with cases: {len(store.spaces())}"
-    store.close()
+    with closing(open_store(config, folder, environment)) as store:
+        yield "key: opens the database"
+        yield f"database: {database}, spaces with cases: {len(store.spaces())}"
 
 
 def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:

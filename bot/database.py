@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from classifiers.conversation import Account
 from classifiers.errors import InputError
 
 _BUSY_SECONDS, _ALONE_SECONDS = 30, 1
+_MAGIC = b"SQLite format 3\0"
 
 
 class Database:
@@ -33,7 +36,7 @@ class Database:
         self._inodes: dict[Path, int] = {}
         with self.reported():
             if path:
-                _refuse_orphan(path)
+                check_file(path)
                 with suppress(OSError):  # SQLite says it better
                     path.touch(mode=0o600)
             self.db = self._connected(alone=alone)
@@ -188,13 +191,33 @@ def _is_there(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def _refuse_orphan(path: Path) -> None:
-    """InputError where the write-ahead log of a database is there without it: SQLite would throw it away."""
+def check_file(path: Path) -> None:
+    """InputError where a database cannot be, or may not be used, as far as can be told without opening it.
+
+    That is so, too, where only the write-ahead log is there: SQLite would throw it away.
+    """
+    path = followed(path)
     log = _log_of(path)
     if _is_there(log) and not _is_there(path):
         raise InputError(
             f"{log}: holds the latest of a database that is not there; put {path.name} back, or move this away, too"
         )
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: not a file; the database has to be one")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise InputError(f"{path}: Haven may not read and write it: mend its owner or mode, or where it is mounted")
+    if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
+        raise InputError(f"{path}: other users may change it; run: chmod 600 {path}")
+
+
+def check_foreign(path: Path) -> None:
+    """InputError where a file is no database; not for one that this process has open, whose locks that would end."""
+    if path.exists():
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+                raise InputError(f"{path}: not a database")
 
 
 def _refuse_lost(file: Path, number: int, *, empty: bool) -> None:

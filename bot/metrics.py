@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from bot.cases import Backlog
 from bot.effects import Connection
-from bot.inbox import CAPACITY
+from bot.inbox import CAPACITY, REASONS
 from bot.parts import Parts
 
 _Labels = TypeVar("_Labels", bound=tuple[str, ...])
@@ -62,7 +62,7 @@ class Numbers(Collector):
         )
         since = {(platform,): max(0.0, (now - at).total_seconds()) for platform, at in dict(guard.heard_at).items()}
         yield _gauge("haven_last_message_age_seconds", "Time since the last message that was read.", since)
-        left_out = dict(inbox.left_out)
+        left_out = {(one.name, reason): 0 for one in self._platforms for reason in REASONS} | dict(inbox.left_out)
         yield _counter("haven_messages_left_out", "Messages not read, and why.", left_out, ("platform", "reason"))
         yield GaugeMetricFamily("haven_inbox_waiting", "Messages handed over and not decided on.", inbox.waiting)
         yield GaugeMetricFamily(

@@ -21,6 +21,7 @@ _SIGNING = b"haven: signing what leaves the database"
 _HASHING = b"haven: hashing the ids of accounts"
 _BLINDING = b"haven: blinding what is compared and not read"
 _BLINDED = 16  # bytes
+_DRILL = "README, Drills: the key is lost"
 
 
 class WrongKeyError(InputError):
@@ -53,7 +54,7 @@ class Seal:
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
-            raise WrongKeyError(f"{self.source}: this key does not open what the database holds") from None
+            raise WrongKeyError(f"{self.source}: this key does not open what the database holds ({_DRILL})") from None
 
     def hash(self, *names: str) -> str:
         """Return what stands for names in the database: nobody can tell or guess them without the key."""
@@ -90,6 +91,8 @@ def load_seal(key_file: Path, environment: Mapping[str, str], *, create: bool) -
         return Seal(key.encode(), KEY_VARIABLE)
     if create:
         make_key(key_file)
+    elif not key_file.exists():
+        raise InputError(f"{key_file}: the key is not there; put it back, or set {KEY_VARIABLE} ({_DRILL})")
     return Seal(read_secret(key_file).encode(), str(key_file))
 
 

@@ -298,15 +298,26 @@ def folder_instead(folder: Path) -> None:
     (folder / "haven.db").mkdir()
 
 
+def keyless(spoil: Callable[[Path], object]) -> Callable[[Path], object]:
+    def both(folder: Path) -> None:
+        (folder / "haven.key").unlink()
+        spoil(folder)
+
+    return both
+
+
 DATABASES = {
     "prose": (put("haven.db", b"not a database, but long enough to be one. " * 50), ["haven.db: ", "not a database"]),
     "picture": (put("haven.db", b"\x89PNG\r\n\x1a\n" + bytes(5_000)), ["haven.db: ", "not a database"]),
-    "folder": (folder_instead, ["haven.db: ", "unable to open database file"]),
+    "folder": (folder_instead, ["haven.db: not a file"]),
+    "open to all": (lambda folder: (folder / "haven.db").chmod(0o666), ["haven.db: other users", "chmod 600 haven.db"]),
+    "keyless folder": (keyless(folder_instead), ["haven.db: not a file"]),
+    "keyless prose": (keyless(put("haven.db", b"not a database" * 50)), ["haven.db: not a database"]),
     "cut": (overwrite("haven.db", lambda raw: raw[: len(raw) // 3]), ["haven.db: ", "malformed"]),
     "newer": (newer, ["haven.db: written by a newer version of Haven (m999_later); update Haven"]),
-    "no key": (lambda folder: (folder / "haven.key").unlink(), ["haven.key: cannot read this secret: No such file"]),
+    "no key": (lambda folder: (folder / "haven.key").unlink(), ["haven.key: the key is not there; put it back"]),
     "no key in it": (put("haven.key", b""), ["haven.key: not an encryption key"]),
-    "other key": (put("haven.key", b"A" * 43 + b"="), ["haven.db: haven.key: this key does not open"]),
+    "other key": (put("haven.key", b"A" * 43 + b"="), ["haven.db: haven.key: this key does not open", "Drills"]),
     "shared key": (put("haven.key", b"A" * 43 + b"=", 0o640), ["haven.key: other users may", "chmod 600 haven.key"]),
 }  # fmt: skip
 
@@ -384,7 +395,8 @@ def test_a_read_only_database_ends_what_writes_to_it_with_a_line(
         without_privilege(sys.executable, "-P", "-m", "bot", "run"),
         cwd=database.parent, env=environment, input=THREAT, capture_output=True, text=True,
     )  # fmt: skip
-    refused(result, "haven.db: attempt to write a readonly database")
+    refused(result, "haven.db: Haven may not read and write it")
+    assert not [*database.parent.glob("haven.db-*")]
     assert result.stdout == ""
 
 

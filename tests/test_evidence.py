@@ -349,7 +349,7 @@ def test_the_command_refuses_what_it_cannot_read_in_one_line(haven: Run, refused
     refused(haven("verify", "none.txt"), "none.txt: No such file")
     refused(haven("verify", "."), "Is a directory")
     (tmp_path / "empty").touch()
-    refused(haven("verify", "empty"), "haven.key: cannot read this secret")
+    refused(haven("verify", "empty"), "haven.key: the key is not there")
     assert not (tmp_path / "haven.key").exists()
     load_seal(tmp_path / "haven.key", {}, create=True)
     refused(haven("verify", "empty"), "not an evidence file")

@@ -147,7 +147,8 @@ async def test_nothing_has_happened_yet(asked: Asked) -> None:
     assert told["haven_conversations",] == told["haven_inbox_waiting",] == told["haven_outbox_waiting", "console"] == 0
     assert told["haven_platform_connected", "console"] == told["haven_database_up",] == 1
     assert told["haven_inbox_capacity",] == inbox_module.CAPACITY
-    assert not [name for name in told if name[0].startswith(("haven_messages", "haven_last", "haven_effect"))]
+    assert not [name for name in told if name[0].startswith(("haven_messages_read", "haven_last", "haven_effect"))]
+    assert {told["haven_messages_left_out_total", "console", reason] for reason in ("flood", "unreadable")} == {0}
 
 
 async def test_messages_and_what_they_led_to_are_counted(asked: Asked, parts: Parts, clock: Clock) -> None:

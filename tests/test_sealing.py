@@ -132,7 +132,7 @@ def test_a_key_that_its_owner_may_only_read_is_fine(key_file: Path) -> None:
 
 
 def test_a_missing_key_is_named_and_not_made(key_file: Path) -> None:
-    assert refusal(key_file).startswith(f"{key_file}: cannot read this secret: No such file")
+    assert refusal(key_file).startswith(f"{key_file}: the key is not there; put it back")
     assert not key_file.exists()
 
 

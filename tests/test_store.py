@@ -889,4 +889,4 @@ def test_what_may_not_be_written_is_named_in_one_line(tmp_path: Path, locked: st
     assert ended.stderr == ""
     assert ended.stdout.count("\n") == 1
     assert ended.stdout.startswith(f"{file}: ")
-    assert re.search("readonly|unable to open", ended.stdout)
+    assert re.search("may not read and write|readonly|unable to open", ended.stdout)
