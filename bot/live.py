@@ -51,7 +51,6 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
             if any(tokens.values()):
                 asyncio.run(_online(config, folder, store, tokens))
             else:
-                log.info("no platform has a token: reading the console")
                 asyncio.run(_on_console(config, folder, store))
         except (InputError, OSError):
             raise
@@ -80,6 +79,7 @@ async def _on_console(config: Config, folder: Path, store: Store) -> None:
     platform = ConsolePlatform(console)
     with composed(config, store, [platform], open_classifier(config, folder)) as parts:
         async with _watched(config, parts, [platform]):
+            log.info("no platform has a token: reading the console")
             await serve(parts, [Room(parts, console).read(stdin_lines())])
 
 

@@ -242,7 +242,7 @@ def test_the_model_of_the_settings_is_used(invoke: Invoke, tmp_path: Path) -> No
 
 
 def test_without_a_model_no_process_starts(haven: Run, refused: Refused, tmp_path: Path) -> None:
-    (tmp_path / "haven.toml").write_text('[model]\nfolder = "model"\n[log]\nlevel = "warning"')
+    (tmp_path / "haven.toml").write_text('[model]\nfolder = "model"')
     result = haven("run")
     refused(result, "model/manifest.json: cannot read the model's manifest: No such file or directory")
     assert result.stdout == ""
