@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
-from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
+from bot.config import TOKEN_VARIABLES, default_file, load_config, token
 from bot.platforms.console import visible
 from bot.policies import Policies
 from bot.records import Records
@@ -21,8 +21,7 @@ from classifiers.errors import InputError
 def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each thing that is in order; InputError at the first that is not."""
     config, folder = load_config(config_file)
-    read_from = config_file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
-    yield f"settings: {read_from or 'the defaults, no file'}"
+    yield f"settings: {config_file or default_file() or 'the defaults, no file'}"
     yield f"policy: {config.policy.mode}, sensitivity {config.policy.sensitivity}"
     for space in sorted(config.spaces):
         own = config.policy_of(space)

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from errno import ENOENT
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
@@ -18,7 +19,7 @@ from bot.sealing import read_secret
 from classifiers.assessment import Sensitivity
 from classifiers.errors import InputError
 
-DEFAULT_FILE = Path("haven.toml")
+_DEFAULT_FILE = Path("haven.toml")
 _EXAMPLE = "config.example.toml"
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
 _WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
@@ -171,19 +172,25 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
     Without a file `haven.toml` in the current folder is read if it is there. InputError names the
     file, the key and what is allowed.
     """
-    if file is None and not DEFAULT_FILE.exists():
+    file = file or default_file()
+    if file is None:
         return Config(), Path()
-    file = file or DEFAULT_FILE
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{file}: cannot read the settings: {error.strerror}") from None
+        link = f" (a link to {file.readlink()})" if error.errno == ENOENT and file.is_symlink() else ""
+        raise InputError(f"{file}: cannot read the settings: {error.strerror}{link}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not TOML: {error}") from None
     config = _convert(raw, Config, str(file), "")
     for space, own in config.spaces.items():
         _convert(own, PolicySettings, str(file), f'spaces."{space}"')
     return config, file.parent
+
+
+def default_file() -> Path | None:
+    """Return `haven.toml` of the current folder, None without one; a link that leads nowhere is one."""
+    return _DEFAULT_FILE if _DEFAULT_FILE.exists() or _DEFAULT_FILE.is_symlink() else None
 
 
 def example() -> str:

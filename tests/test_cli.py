@@ -147,6 +147,11 @@ def test_config_check_says_what_is_in_order_and_writes_nothing(haven: Run, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
 
 
+def test_config_check_refuses_a_haven_toml_that_leads_nowhere(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "haven.toml").symlink_to("nowhere.toml")
+    refused(invoke("config", "check"), "haven.toml: cannot read the settings: ", "(a link to nowhere.toml)")
+
+
 @pytest.mark.parametrize("folder", ["nowhere", "haven.toml"])
 def test_config_check_says_where_no_database_can_be_made(
     invoke: Invoke, refused: Refused, tmp_path: Path, folder: str

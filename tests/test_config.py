@@ -120,6 +120,24 @@ def test_haven_toml_of_the_current_folder_is_read_unasked(tmp_path: Path, monkey
     assert (config.log.level, folder) == ("error", Path())
 
 
+@pytest.mark.parametrize(
+    ("leads_to", "reason"),
+    [
+        ("nowhere", "No such file or directory (a link to nowhere)"),
+        ("haven.toml", "Too many levels of symbolic links"),
+    ],
+)
+def test_a_haven_toml_that_leads_nowhere_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_to: str, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("haven.toml").symlink_to(leads_to)
+    for file in (None, Path("haven.toml")):
+        with pytest.raises(InputError) as caught:
+            load_config(file)
+        assert str(caught.value) == f"haven.toml: cannot read the settings: {reason}"
+
+
 def test_an_empty_file_is_the_defaults_and_paths_start_at_its_folder(file: Path) -> None:
     file.write_text("")
     assert load_config(file) == (Config(), file.parent)
