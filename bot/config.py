@@ -21,6 +21,11 @@ from classifiers.errors import InputError
 
 _DEFAULT_FILE = Path("haven.toml")
 _EXAMPLE = "config.example.toml"
+_NOT_TOML = re.compile(
+    r"(?P<what>(?P<twice>Cannot (?:overwrite|declare|redefine)|Duplicate)?.*)"
+    r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)",
+    re.DOTALL,
+)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
 _WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
 
@@ -175,14 +180,7 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
     file = file or default_file()
     if file is None:
         return Config(), Path()
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        link = f" (a link to {file.readlink()})" if error.errno == ENOENT and file.is_symlink() else ""
-        raise InputError(f"{file}: cannot read the settings: {error.strerror}{link}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not TOML: {error}") from None
-    config = _convert(raw, Config, str(file), "")
+    config = _convert(_read(file), Config, str(file), "")
     for space, own in config.spaces.items():
         _convert(own, PolicySettings, str(file), f'spaces."{space}"')
     return config, file.parent
@@ -214,6 +212,27 @@ def token(platform: str, settings: PlatformSettings, folder: Path, environment: 
 def check_choice(chosen: Mapping[str, Any], space: str) -> None:
     """Check keys of the policy that a space wants to set itself; InputError says which is wrong and what is allowed."""
     _convert(dict(chosen), PolicySettings, f"settings of {space}", "")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return what a TOML file holds; InputError says in which line it does not."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        link = f" (a link to {file.readlink()})" if error.errno == ENOENT and file.is_symlink() else ""
+        raise InputError(f"{file}: cannot read the settings: {error.strerror}{link}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(f"{file}: line {line}: not text in UTF-8: save the file in that encoding") from None
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        found = _NOT_TOML.fullmatch(str(error))
+        if found is None:
+            raise InputError(f"{file}: not TOML: {error}") from None
+        line = int(found["line"] or text.rstrip().count("\n") + 1)
+        what = "this key or table stands above already" if found["twice"] else found["what"]
+        raise InputError(f"{file}: line {line}: not TOML: {what}") from None
 
 
 def _convert(raw: object, type: type[_Struct], file: str, prefix: str) -> _Struct:

@@ -178,7 +178,7 @@ def test_config_example_is_the_example_and_is_in_order(invoke: Invoke, tmp_path:
         ("[policy]\nmode = 'loud'", ["mine.toml: policy.mode: ", "'loud'", "allowed: observe, alert, advise"]),
         ("[policy]\nmod = 'alert'", ["mine.toml: policy.mod: unknown key; allowed: mode, "]),
         (f'"{ESCAPES.encode("unicode_escape").decode()}\\n" = 1', ["mine.toml: �]0;pwned�"]),
-        ("[policy", ["mine.toml: not TOML: ", "end of document"]),
+        ("[policy", ["mine.toml: line 1: not TOML: Expected ']' at the end of a table declaration"]),
     ],
     ids=["missing", "wrong", "unknown", "escapes", "not TOML"],
 )
