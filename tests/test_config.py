@@ -434,10 +434,16 @@ def test_a_secret_that_only_its_owner_may_read_is_taken(secret: Path, mode: int)
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("missing", "No such file or directory"), ("folder", "Is a directory"), ("binary", "not a text")],
+    [
+        ("missing", "No such file or directory"),
+        ("folder", "Is a directory"),
+        ("open folder", "Is a directory"),
+        ("binary", "not a text"),
+    ],
 )
 def test_a_secret_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "folder").mkdir(0o700)
+    (tmp_path / "open folder").mkdir(0o755)
     (tmp_path / "binary").write_bytes(b"\xff\x00")
     (tmp_path / "binary").chmod(0o600)
     with pytest.raises(InputError, match=rf"^{tmp_path / name}: cannot read this secret: {reason}"):
