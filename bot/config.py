@@ -28,12 +28,17 @@ _NOT_TOML = re.compile(
 )
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
 _WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
+_OF_A_KEY = re.compile(r"[a-z_]+: ")  # what a table says of one of its keys
 
 _Struct = TypeVar("_Struct", bound=Struct)
-_Path = Annotated[str, Meta(pattern=r"^[^\0]*$")]
+_Path = Annotated[str, Meta(pattern=r"\A[^\0]*\Z", description="a path without a NUL in it")]
 _File = Annotated[_Path, Meta(min_length=1)]
 _Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
-_Url = Annotated[str, Meta(pattern=r"^(https?://.+)?$")]
+_Url = Annotated[
+    str, Meta(pattern=r"\A(https?://.+)?\Z", description="an address that begins with https:// or http://")
+]
+_Socket = Annotated[str, Meta(pattern=r"\A(wss?://.+)?\Z", description="an address that begins with wss:// or ws://")]
+_Webhook = Annotated[str, Meta(pattern=r"\A(https://.+)?\Z", description="an address that begins with https://")]
 _Days = Annotated[int, Meta(ge=1, le=365)]
 
 
@@ -119,7 +124,9 @@ class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError
             return ip_address(host.removeprefix("[").removesuffix("]")), int(port)
         except ValueError:
-            raise ValueError("listen: expected an address and a port, such as 127.0.0.1:9464") from None
+            raise ValueError(
+                "listen: expected an IP address and a port from 1 to 65535, such as 127.0.0.1:9464"
+            ) from None
 
 
 class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,7 +141,7 @@ class DiscordSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True)
     read_messages: bool = True
     warnings_a_day: Annotated[int, Meta(ge=0, le=1000)] = 50
     api_url: _Url = ""
-    gateway_url: Annotated[str, Meta(pattern=r"^(wss?://.+)?$")] = ""
+    gateway_url: _Socket = ""
 
 
 class TelegramSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True):
@@ -142,7 +149,7 @@ class TelegramSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True
 
     api_url: _Url = ""
     file_url: _Url = ""
-    webhook_url: Annotated[str, Meta(pattern=r"^(https://.+)?$")] = ""
+    webhook_url: _Webhook = ""
     webhook_listen: _File = "127.0.0.1"
     webhook_port: Annotated[int, Meta(ge=1, le=65535)] = 8443
 
@@ -250,9 +257,13 @@ def _explain(message: str, type: type, prefix: str) -> str:
     hint: Any = type
     for name in path:
         hint = get_type_hints(hint, include_extras=True).get(name) if hasattr(hint, "__struct_fields__") else None
-    if unknown:
-        where = ".".join(filter(None, (prefix, *path, unknown["key"])))
-        return f"{where}: unknown key; allowed: {', '.join(hint.__struct_fields__)}"
-    allowed = f"; allowed: {', '.join(get_args(hint))}" if "enum" in message and get_args(hint) else ""
     where = ".".join(filter(None, (prefix, *path)))
-    return f"{where}: {wrong['what'] if wrong else message}{allowed}".replace("`", "")
+    if unknown:
+        key = ".".join(filter(None, (where, unknown["key"])))
+        return f"{key}: unknown key; allowed: {', '.join(hint.__struct_fields__)}"
+    what = wrong["what"] if wrong else message
+    if what.startswith("Expected `str` matching regex"):  # the words for it stand beside the pattern
+        what = f"expected {' and '.join(meta.description for meta in hint.__metadata__ if meta.description)}"
+    allowed = f"; allowed: {', '.join(get_args(hint))}" if "enum" in what and get_args(hint) else ""
+    joint = "." if _OF_A_KEY.match(what) else ": "
+    return f"{where}{joint}{what}{allowed}".replace("`", "")
