@@ -39,6 +39,30 @@ _Url = Annotated[
 ]
 _Socket = Annotated[str, Meta(pattern=r"\A(wss?://.+)?\Z", description="an address that begins with wss:// or ws://")]
 _Webhook = Annotated[str, Meta(pattern=r"\A(https://.+)?\Z", description="an address that begins with https://")]
+_ID = r"[1-9][0-9]{0,19}"
+_Chat = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(-?{_ID})?\Z",
+        description="the id of a channel or chat, such as 1234567890 or -1001234567890",
+    ),
+]
+_Role = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A({_ID})?\Z",
+        description="the id of a role, or on Telegram of a moderator, such as 1234567890",
+    ),
+]
+_Place = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A-?{_ID}(/{_ID})?\Z",
+        description="the id of a channel, category, group or topic, such as 1234567890 or -1001234567890/5",
+    ),
+]
+_SPACES = "the id of a server or group, such as 1234567890 or -1001234567890, or console"
+_SPACE = re.compile(rf"-?{_ID}|console")
 _Days = Annotated[int, Meta(ge=1, le=365)]
 
 
@@ -69,9 +93,9 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
     sensitivity: Literal["low", "normal", "high"] = "normal"
     advice_by: Literal["automatic", "moderator", "opted-in"] = "automatic"
     locale: Literal["en-GB"] = "en-GB"
-    alert_channel: str = ""
-    page_role: str = ""
-    skip_channels: tuple[str, ...] = ()
+    alert_channel: _Chat = ""
+    page_role: _Role = ""
+    skip_channels: tuple[_Place, ...] = ()
     cooldown_hours: _Hours = 24
     incident_gap_days: _Days = 7
     retention_days: Annotated[int, Meta(ge=1, le=90)] = 30
@@ -189,6 +213,8 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
         return Config(), Path()
     config = _convert(_read(file), Config, str(file), "")
     for space, own in config.spaces.items():
+        if not _SPACE.fullmatch(space):
+            raise InputError(f'{file}: spaces."{space}": expected {_SPACES}')
         _convert(own, PolicySettings, str(file), f'spaces."{space}"')
     return config, file.parent
 
@@ -256,7 +282,9 @@ def _explain(message: str, type: type, prefix: str) -> str:
     path = [name for name in ((found and found["at"]) or "").split(".") if name]
     hint: Any = type
     for name in path:
+        name, listed, _ = name.partition("[")
         hint = get_type_hints(hint, include_extras=True).get(name) if hasattr(hint, "__struct_fields__") else None
+        hint = get_args(hint)[0] if listed and get_args(hint) else hint
     where = ".".join(filter(None, (prefix, *path)))
     if unknown:
         key = ".".join(filter(None, (where, unknown["key"])))

@@ -148,6 +148,7 @@ def test_an_empty_file_is_the_defaults_and_paths_start_at_its_folder(file: Path)
 def test_one_setting_changes_nothing_else(file: Path, table: str, key: str, value: object) -> None:
     allowed = {(at, name): choices[0] for at, name, choices in CHOICES}
     allowed |= {(at, name): address for at, name, address, *_ in (*ADDRESSES, *SOCKETS)}
+    allowed |= dict.fromkeys(IDS, "77")
     others = {bool: not value, int: 5, str: allowed.get((table, key), "elsewhere"), list: ["12", "34"]}
     other = others[type(value)]
     file.write_text(f"[{table}]\n{key} = {json.dumps(other)}", encoding="utf-8")
@@ -178,15 +179,15 @@ def test_a_policy_is_read_in_its_units(file: Path) -> None:
 def test_a_space_takes_what_it_leaves_out_from_the_policy_of_all(file: Path) -> None:
     file.write_text(
         '[policy]\nmode = "alert"\nretention_days = 9\n'
-        '[spaces."my.space"]\nmode = "observe"\n'
+        '[spaces."-1001234567890"]\nmode = "observe"\n'
         '[spaces.123]\nsensitivity = "low"\nalert_channel = "456"\n'
-        "[spaces.bare]",
+        "[spaces.console]",
         encoding="utf-8",
     )
     config, _ = load_config(file)
     all_spaces = Policy(mode=Mode.ALERT, retention=timedelta(days=9))
-    assert config.policy_of("elsewhere") == config.policy_of("bare") == all_spaces
-    assert config.policy_of("my.space") == Policy(mode=Mode.OBSERVE, retention=timedelta(days=9))
+    assert config.policy_of("elsewhere") == config.policy_of("console") == all_spaces
+    assert config.policy_of("-1001234567890") == Policy(mode=Mode.OBSERVE, retention=timedelta(days=9))
     assert config.policy_of("123") == Policy(
         mode=Mode.ALERT, sensitivity=Sensitivity.LOW, alert_channel="456", retention=timedelta(days=9)
     )
@@ -205,7 +206,7 @@ def test_an_unknown_key_is_told_the_known_ones(file: Path, table: str) -> None:
     assert said == f"{table}.colour: unknown key; allowed: {', '.join(DEFAULTS[table])}"
 
 
-@pytest.mark.parametrize("space", ["123", "my.space", "a b"])
+@pytest.mark.parametrize("space", ["123", "-1001234567890", "console"])
 def test_an_unknown_key_of_a_space_is_told_the_known_ones(file: Path, space: str) -> None:
     said = complaint(file, f'[spaces."{space}"]\ncolour = 1')
     assert said == f'spaces."{space}".colour: unknown key; allowed: {", ".join(DEFAULTS["policy"])}'
@@ -241,7 +242,7 @@ def test_an_address_is_one_of_its_kind(file: Path, table: str, key: str, secure:
         assert said.startswith(f"{table}.{key}: expected an address ")
 
 
-@pytest.mark.parametrize("table", [*DEFAULTS, 'spaces."x"'])
+@pytest.mark.parametrize("table", [*DEFAULTS, 'spaces."1"'])
 def test_a_table_that_is_none_is_named(file: Path, table: str) -> None:
     assert complaint(file, f"{table} = 5") == f"{table}: Expected object, got int"
 
@@ -306,6 +307,51 @@ def test_a_space_is_held_to_the_same_limits(file: Path) -> None:
     assert said == 'spaces."1".retention_days: Expected int <= 90'
     said = complaint(file, '[spaces."1"]\nmode = "loud"')
     assert said == "spaces.\"1\".mode: Invalid enum value 'loud'; allowed: observe, alert, advise"
+
+
+@pytest.mark.parametrize(
+    ("key", "fine", "wrong", "said"),
+    [
+        (
+            "alert_channel",
+            ["", "77", "-1001234567890"],
+            ["general", "#general", "@mods", "<#77>", "0", "7 7", " ", "٣", "77\\n", "1" * 21],
+            "the id of a channel or chat, such as 1234567890 or -1001234567890",
+        ),
+        (
+            "page_role",
+            ["", "77"],
+            ["@everyone", "helpers", "<@&77>", "-77", "0", " ", "٣", "77\\n", "1" * 21],
+            "the id of a role, or on Telegram of a moderator, such as 1234567890",
+        ),
+    ],
+)
+@pytest.mark.parametrize("table", ["policy", 'spaces."1"'])
+def test_an_id_is_one(file: Path, table: str, key: str, fine: list[str], wrong: list[str], said: str) -> None:
+    for id in fine:
+        file.write_text(f'[{table}]\n{key} = "{id}"', encoding="utf-8")
+        load_config(file)
+    for id in wrong:
+        assert complaint(file, f'[{table}]\n{key} = "{id}"') == f"{table}.{key}: expected {said}"
+
+
+@pytest.mark.parametrize("place", ["#x", "", "general", "0", "77/", "/7", "77/x", "77\\n"])
+def test_what_is_not_read_has_an_id(file: Path, place: str) -> None:
+    file.write_text('[policy]\nskip_channels = ["77", "-1001234567890", "-1001234567890/5"]')
+    load_config(file)
+    said = complaint(file, f'[policy]\nskip_channels = ["77", "{place}"]')
+    assert said == (
+        "policy.skip_channels[1]: expected the id of a channel, category, group or topic,"
+        " such as 1234567890 or -1001234567890/5"
+    )
+
+
+@pytest.mark.parametrize("space", ["abc", "", "-", "0", "my server", "@group", "12.5", "Console"])
+def test_a_space_is_named_by_its_id(file: Path, space: str) -> None:
+    said = complaint(file, f'[spaces."{space}"]\nmode = "observe"')
+    assert said == (
+        f'spaces."{space}": expected the id of a server or group, such as 1234567890 or -1001234567890, or console'
+    )
 
 
 def test_the_tables_above_name_every_setting() -> None:
