@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from errno import ENOENT
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from bot.policy import AdviceBy, Mode, Policy
 from bot.sealing import read_secret
+from bot.toml import convert, read
 from classifiers.assessment import Sensitivity
 from classifiers.errors import InputError
 
 _DEFAULT_FILE = Path("haven.toml")
 _EXAMPLE = "config.example.toml"
-_NOT_TOML = re.compile(
-    r"(?P<what>(?P<twice>Cannot (?:overwrite|declare|redefine)|Duplicate)?.*)"
-    r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)",
-    re.DOTALL,
-)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
-_WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
-_OF_A_KEY = re.compile(r"[a-z_]+: ")  # what a table says of one of its keys
 
-_Struct = TypeVar("_Struct", bound=Struct)
 _Path = Annotated[str, Meta(pattern=r"\A[^\0]*\Z", description="a path without a NUL in it")]
 _File = Annotated[_Path, Meta(min_length=1)]
 _Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
@@ -211,11 +201,11 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
     file = file or default_file()
     if file is None:
         return Config(), Path()
-    config = _convert(_read(file), Config, str(file), "")
+    config = convert(read(file), Config, str(file), "")
     for space, own in config.spaces.items():
         if not _SPACE.fullmatch(space):
             raise InputError(f'{file}: spaces."{space}": expected {_SPACES}')
-        _convert(own, PolicySettings, str(file), f'spaces."{space}"')
+        convert(own, PolicySettings, str(file), f'spaces."{space}"')
     return config, file.parent
 
 
@@ -244,54 +234,4 @@ def token(platform: str, settings: PlatformSettings, folder: Path, environment: 
 
 def check_choice(chosen: Mapping[str, Any], space: str) -> None:
     """Check keys of the policy that a space wants to set itself; InputError says which is wrong and what is allowed."""
-    _convert(dict(chosen), PolicySettings, f"settings of {space}", "")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return what a TOML file holds; InputError says in which line it does not."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        link = f" (a link to {file.readlink()})" if error.errno == ENOENT and file.is_symlink() else ""
-        raise InputError(f"{file}: cannot read the settings: {error.strerror}{link}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{file}: line {line}: not text in UTF-8: save the file in that encoding") from None
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        found = _NOT_TOML.fullmatch(str(error))
-        if found is None:
-            raise InputError(f"{file}: not TOML: {error}") from None
-        line = int(found["line"] or text.rstrip().count("\n") + 1)
-        what = "this key or table stands above already" if found["twice"] else found["what"]
-        raise InputError(f"{file}: line {line}: not TOML: {what}") from None
-
-
-def _convert(raw: object, type: type[_Struct], file: str, prefix: str) -> _Struct:
-    try:
-        return msgspec.convert(raw, type)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {_explain(str(error), type, prefix)}") from None
-
-
-def _explain(message: str, type: type, prefix: str) -> str:
-    """Say which key is wrong and what is allowed there."""
-    unknown, wrong = _UNKNOWN.fullmatch(message), _WRONG.fullmatch(message)
-    found = unknown or wrong
-    path = [name for name in ((found and found["at"]) or "").split(".") if name]
-    hint: Any = type
-    for name in path:
-        name, listed, _ = name.partition("[")
-        hint = get_type_hints(hint, include_extras=True).get(name) if hasattr(hint, "__struct_fields__") else None
-        hint = get_args(hint)[0] if listed and get_args(hint) else hint
-    where = ".".join(filter(None, (prefix, *path)))
-    if unknown:
-        key = ".".join(filter(None, (where, unknown["key"])))
-        return f"{key}: unknown key; allowed: {', '.join(hint.__struct_fields__)}"
-    what = wrong["what"] if wrong else message
-    if what.startswith("Expected `str` matching regex"):  # the words for it stand beside the pattern
-        what = f"expected {' and '.join(meta.description for meta in hint.__metadata__ if meta.description)}"
-    allowed = f"; allowed: {', '.join(get_args(hint))}" if "enum" in what and get_args(hint) else ""
-    joint = "." if _OF_A_KEY.match(what) else ": "
-    return f"{where}{joint}{what}{allowed}".replace("`", "")
+    convert(dict(chosen), PolicySettings, f"settings of {space}", "")
