@@ -21,39 +21,41 @@ from classifiers.errors import InputError
 _DEFAULT_FILE = Path("haven.toml")
 _EXAMPLE = "config.example.toml"
 
-_Path = Annotated[str, Meta(pattern=r"\A[^\0]*\Z", description="a path without a NUL in it")]
-_File = Annotated[_Path, Meta(min_length=1)]
-_Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
-_Url = Annotated[
-    str, Meta(pattern=r"\A(https?://.+)?\Z", description="an address that begins with https:// or http://")
-]
-_Socket = Annotated[str, Meta(pattern=r"\A(wss?://.+)?\Z", description="an address that begins with wss:// or ws://")]
-_Webhook = Annotated[str, Meta(pattern=r"\A(https://.+)?\Z", description="an address that begins with https://")]
+_HERE = r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/\S*)?"
 _ID = r"[1-9][0-9]{0,19}"
-_Chat = Annotated[
-    str,
-    Meta(
-        pattern=rf"\A(-?{_ID})?\Z",
-        description="the id of a channel or chat, such as 1234567890 or -1001234567890",
-    ),
-]
-_Role = Annotated[
-    str,
-    Meta(
-        pattern=rf"\A({_ID})?\Z",
-        description="the id of a role, or on Telegram of a moderator, such as 1234567890",
-    ),
-]
+
+
+def _form(pattern: str, words: str) -> Meta:
+    """Return what a text has to be, and how that is said."""
+    return Meta(pattern=rf"\A({pattern})\Z", description=words)
+
+
+def _address(scheme: str) -> Meta:
+    """Return the form of an address that tokens are sent to."""
+    return _form(
+        rf"({scheme}s://[^\s/]\S*|{scheme}://{_HERE})?",
+        f"an address that begins with {scheme}s://, or one of this machine, such as {scheme}://127.0.0.1:8081:"
+        " to others a token would travel in clear",
+    )
+
+
+_Path = Annotated[str, _form(r"[^\0]*", "a path without a NUL in it")]
+_File = Annotated[_Path, Meta(min_length=1)]
+_Url = Annotated[str, _address("http")]
+_Socket = Annotated[str, _address("ws")]
+_Webhook = Annotated[str, _form(r"(https://[^\s/]\S*)?", "an address that begins with https://")]
+_Chat = Annotated[str, _form(rf"(-?{_ID})?", "the id of a channel or chat, such as 1234567890 or -1001234567890")]
+_Role = Annotated[str, _form(rf"({_ID})?", "the id of a role, or on Telegram of a moderator, such as 1234567890")]
 _Place = Annotated[
     str,
-    Meta(
-        pattern=rf"\A-?{_ID}(/{_ID})?\Z",
-        description="the id of a channel, category, group or topic, such as 1234567890 or -1001234567890/5",
+    _form(
+        rf"-?{_ID}(/{_ID})?", "the id of a channel, category, group or topic, such as 1234567890 or -1001234567890/5"
     ),
 ]
+_Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
+_Days = Annotated[int, Meta(ge=1, le=365)]
 _SPACES = "the id of a server or group, such as 1234567890 or -1001234567890, or console"
 _SPACE = re.compile(rf"-?{_ID}|console")
-_Days = Annotated[int, Meta(ge=1, le=365)]
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,8 +166,17 @@ class TelegramSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True
     api_url: _Url = ""
     file_url: _Url = ""
     webhook_url: _Webhook = ""
-    webhook_listen: _File = "127.0.0.1"
+    webhook_listen: str = "127.0.0.1"
     webhook_port: Annotated[int, Meta(ge=1, le=65535)] = 8443
+
+    def __post_init__(self) -> None:
+        try:
+            if self.webhook_listen != "localhost":
+                ip_address(self.webhook_listen)
+        except ValueError:
+            raise ValueError(
+                "webhook_listen: expected an IP address without a port, such as 127.0.0.1 (the port is webhook_port)"
+            ) from None
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

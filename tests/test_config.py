@@ -48,7 +48,7 @@ FLAGS = [
     ("discord", "read_messages"),
     ("metrics", "beyond_this_machine"),
 ]
-SOCKETS = [("metrics", "listen", "127.0.0.1:9464")]
+SOCKETS = [("metrics", "listen", "127.0.0.1:9464"), ("telegram", "webhook_listen", "::1")]
 ADDRESSES = [
     ("discord", "api_url", "https://proxy.example/api/v10", "http://127.0.0.1:8080", "wss://gateway.example"),
     ("discord", "gateway_url", "wss://gateway.example", "ws://127.0.0.1:8080", "https://proxy.example"),
@@ -56,13 +56,18 @@ ADDRESSES = [
     ("telegram", "file_url", "https://files.example", "http://127.0.0.1:8081", "ftp://files.example"),
     ("telegram", "webhook_url", "https://haven.example/in", "https://haven.example", "http://haven.example"),
 ]
+CLEAR = [
+    ("discord", "api_url", "http"),
+    ("discord", "gateway_url", "ws"),
+    ("telegram", "api_url", "http"),
+    ("telegram", "file_url", "http"),
+]
 FILES = [
     ("store", "database"),
     ("store", "key_file"),
     ("model", "folder"),
     ("discord", "token_file"),
     ("telegram", "token_file"),
-    ("telegram", "webhook_listen"),
 ]
 
 
@@ -239,7 +244,28 @@ def test_an_address_is_one_of_its_kind(file: Path, table: str, key: str, secure:
         assert getattr(getattr(load_config(file)[0], table), key) == address
     for address in (other, "proxy.example", "https://", "ftp://proxy.example", f" {secure}"):
         said = complaint(file, f'[{table}]\n{key} = "{address}"')
-        assert said.startswith(f"{table}.{key}: expected an address ")
+        assert said.startswith(f"{table}.{key}: expected an address that begins with ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3:8081", "localhost", "localhost:8081/x", "[::1]:8081"])
+@pytest.mark.parametrize(("table", "key", "scheme"), CLEAR)
+def test_a_token_may_travel_in_clear_on_this_machine(file: Path, table: str, key: str, scheme: str, host: str) -> None:
+    file.write_text(f'[{table}]\n{key} = "{scheme}://{host}"', encoding="utf-8")
+    assert getattr(getattr(load_config(file)[0], table), key) == f"{scheme}://{host}"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["api.example", "10.0.0.5:8081", "0.0.0.0:8081", "localhost.example", "localhost:80@api.example", "[::2]:8081",
+     "127.0.0.1.example", "127.0.0.1@api.example", "localhost:8081\\n"],
+)  # fmt: skip
+@pytest.mark.parametrize(("table", "key", "scheme"), CLEAR)
+def test_a_token_never_travels_in_clear_to_another(file: Path, table: str, key: str, scheme: str, host: str) -> None:
+    said = complaint(file, f'[{table}]\n{key} = "{scheme}://{host}"')
+    assert said == (
+        f"{table}.{key}: expected an address that begins with {scheme}s://, or one of this machine,"
+        f" such as {scheme}://127.0.0.1:8081: to others a token would travel in clear"
+    )
 
 
 @pytest.mark.parametrize("table", [*DEFAULTS, 'spaces."1"'])
@@ -300,6 +326,23 @@ def test_metrics_are_told_to_other_machines_only_when_that_is_said(file: Path, l
 def test_where_metrics_are_is_an_address_and_a_port(file: Path, listen: str) -> None:
     said = complaint(file, f'[metrics]\nlisten = "{listen}"\nbeyond_this_machine = true')
     assert said == "metrics.listen: expected an IP address and a port from 1 to 65535, such as 127.0.0.1:9464"
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "::", "::1", "192.168.1.5", "localhost"])
+def test_a_webhook_is_heard_at_an_address(file: Path, listen: str) -> None:
+    file.write_text(f'[telegram]\nwebhook_listen = "{listen}"', encoding="utf-8")
+    assert load_config(file)[0].telegram.webhook_listen == listen
+
+
+@pytest.mark.parametrize(
+    "listen",
+    ["", " ", "999.1.1.1", "999.1.1.1:80", "127.0.0.1:8443", "[::1]", "haven.example", "127.1", "*", "a\\u0000"],
+)
+def test_where_a_webhook_is_heard_is_an_address_without_a_port(file: Path, listen: str) -> None:
+    said = complaint(file, f'[telegram]\nwebhook_listen = "{listen}"')
+    assert said == (
+        "telegram.webhook_listen: expected an IP address without a port, such as 127.0.0.1 (the port is webhook_port)"
+    )
 
 
 def test_a_space_is_held_to_the_same_limits(file: Path) -> None:
