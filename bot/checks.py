@@ -48,7 +48,7 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
 
 
 def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """Return a line for each thing looked at on the platforms and whether it is in order; without a token, none."""
+    """Return a line for each thing looked at, on platforms that have a token and of metrics, and if it is in order."""
     config, folder = load_config(config_file)
     there = (folder / config.store.database).exists()
     store = open_store(config, folder, environment) if there else Store(None, one_time_seal())
@@ -57,6 +57,10 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
 
     async def look() -> list[tuple[str, bool]]:
         found = []
+        if config.metrics.listen:
+            from bot.monitor import listening  # half a second to import
+
+            found.append(("metrics", await listening(config.metrics)))
         if held := token("discord", config.discord, folder, environment):
             from bot.platforms.discord_bot.by_http import findings as on_discord  # a second to import
 
