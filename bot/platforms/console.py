@@ -33,10 +33,12 @@ from bot.effects import (
     Ruling,
     UpdateAlert,
 )
+from bot.evidence import happened
+from bot.moderation import Event, RefusedError
 from bot.outbox import to_its_end
 from bot.parts import Parts
 from bot.people import TooManyReportsError
-from bot.platforms import sheet
+from bot.platforms import acts, sheet
 from classifiers.assessment import Evidence, Kind
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
@@ -46,6 +48,7 @@ _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTA
 _MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
 _MODERATOR = Account(NAME, "moderator")
 _LOCALE = "en-GB"
+_PEOPLE = 10_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -77,6 +80,7 @@ class Room:
         self._space = space
         self._run = uuid4().hex[:8]
         self._count = count()
+        self._there: dict[Account, None] = {}  # who wrote, or was written to, since the start
 
     async def read(self, lines: AsyncIterator[str]) -> None:
         """Handle lines until they end."""
@@ -96,10 +100,17 @@ class Room:
         message = to_message(line, self._space, f"{self._run}-{next(self._count)}", now)
         if message is None:
             self._say('write "name> text", for example: alice> hello @bob')
-        elif message.text.startswith("/"):
+            return
+        self._meet(message.author, *message.to)
+        if message.text.startswith("/"):
             self._answer(message.author, message.text.split())
         else:
             self._parts.guard.receive([message])
+
+    def _meet(self, *people: Account) -> None:
+        self._there |= dict.fromkeys(people)
+        while len(self._there) > _PEOPLE:
+            del self._there[next(iter(self._there))]
 
     def _answer(self, member: Account, words: list[str]) -> None:
         people, says = self._parts.people, advice.says(_LOCALE)
@@ -118,7 +129,7 @@ class Room:
             case ["/protect", "status"]:
                 chosen = {None: says.protect_unset, True: says.protect_on, False: says.protect_off}
                 self._say(chosen[people.protected(member)], privately)
-            case ["/report", *rest]:
+            case ["/report", *rest] if rest:
                 key = f"{self._run}-{next(self._count)}"
                 try:
                     people.report(member, " ".join(rest), None, space=self._space, channel=self._space, key=key)
@@ -143,25 +154,27 @@ class Room:
             match words:
                 case ["/confirm" | "/dismiss" as word, case, "all"]:
                     ruling = Ruling.CONFIRMED if word == "/confirm" else Ruling.NOT_SEXTORTION
-                    done = moderation.rule_all(self._space, case, ruling, _MODERATOR)
-                    self._say(f"noted for {done} cases")
+                    self._say(acts.ruled_all(moderation.rule_all(self._space, case, ruling, _MODERATOR)))
                 case ["/confirm", case]:
                     moderation.rule(self._space, case, Ruling.CONFIRMED, _MODERATOR)
+                    self._say(acts.CONFIRMED)
                 case ["/dismiss", case]:
                     moderation.rule(self._space, case, Ruling.NOT_SEXTORTION, _MODERATOR)
                     self._say(advice.on_alert(_LOCALE).dismissed)
                 case ["/advise", case, name]:
-                    moderation.advise(self._space, case, Account(NAME, name), _MODERATOR)
+                    self._say(self._advise(case, Account(NAME, name)))
                 case ["/note", case, *note] if note:
                     moderation.act(self._space, case, Act.NOTED, _MODERATOR, " ".join(note))
+                    self._say(f"Kept. /case {case} shows it.")
                 case ["/cases"]:
-                    for open_case in moderation.cases(self._space, open_only=True):
-                        self._say(summary(open_case))
+                    lines = [summary(one) for one in moderation.cases(self._space, open_only=True)]
+                    self._say("\n".join(lines) or "None is open.")
                 case ["/case", case]:
                     for event in moderation.history(self._space, case):
-                        self._say(f"{event.at:%Y-%m-%d %H:%M} {event.what} {visible(event.note)}".rstrip())
+                        self._say(told(event))
                 case ["/forget", name]:
                     erased = self._parts.guard.forget(Account(NAME, name))
+                    self._there.pop(Account(NAME, name), None)
                     self._say(f"erased; cases about them or aimed at them: {erased}")
                 case _:
                     self._say(
@@ -170,6 +183,13 @@ class Room:
                     )
         except InputError as error:
             self._say(str(error))
+
+    def _advise(self, id: str, account: Account) -> str:
+        """Send the warning to somebody who is there or whom the case names; return what to tell the moderator."""
+        case = self._parts.moderation.case(self._space, id)
+        if account not in {*self._there, *(target.account for target in case.targets), case.about, case.likely}:
+            raise RefusedError(f"nobody called {account.id!r} has written here, or was written to, since Haven started")
+        return acts.send_advice(self._parts, self._space, id, [account], _MODERATOR)
 
     def _say(self, text: str, title: str | None = None) -> None:
         shown = Text("\n".join(map(visible, text.split("\n"))))
@@ -261,6 +281,12 @@ def summary(case: Case) -> str:
     """Return a case in one line."""
     ruled = f", {case.ruling.replace('_', ' ')}" if case.ruling else ""
     return f"{case.id}  {case.level.name.lower()}, {case.kind} by {visible(case.about.id)}{ruled}"
+
+
+def told(event: Event) -> str:
+    """Return in one line what happened to a case, and when."""
+    note = f": {event.note}" if event.note else ""
+    return f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC  {happened(event)}{note}"
 
 
 def quoted(seen: Evidence) -> Text:
