@@ -17,7 +17,8 @@ from bot.app import composed, open_classifier, running, serve, stdin_lines
 from bot.config import Config, load_config, token
 from bot.effects import Connection
 from bot.parts import Parts
-from bot.platforms.console import ConsolePlatform, Room
+from bot.platforms.console import ConsolePlatform
+from bot.platforms.room import Room
 from bot.sealing import one_time_seal
 from bot.store import Store
 from classifiers.errors import InputError
