@@ -124,6 +124,8 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
     (warning,) = [body for title, body in frames(result.stdout) if title.startswith("to sam")]
     assert words(warning) == words(advice.warning("en-GB", kind=Kind.THREAT, crisis=False).plain())
     assert 'write "name> text"' in result.stdout
+    assert " 99% image claim: " in result.stdout, "the model is never certain"
+    assert "100%" not in result.stdout
     recorded = settled(tmp_path)
     assert recorded[0] == ("AlertModerators", "delivered")
     assert ("AdviseTarget", "delivered") in recorded
@@ -339,11 +341,18 @@ def test_what_somebody_checks_is_answered_in_private_and_tells_nobody_else(rehea
 def test_a_report_is_told_to_the_moderators_and_answered_with_the_advice(rehearsal: Talk, frames: Frames) -> None:
     rehearsal.say("ann> /report", *[f"ann> /report he scares me, number {number}" for number in range(4)])
     rehearsal.until("The moderators already have your reports")
+    rehearsal.say("/cases")
     assert rehearsal.end() == 0
     shown = frames(rehearsal.heard)
+    assert len(re.findall(r"^\w{10}  advise, report by ann$", rehearsal.heard, re.MULTILINE)) == 3
     alerts = [body for title, body in shown if title.startswith("to the moderators")]
     assert rehearsal.heard.startswith("members may say /help, ")
-    assert [f"number {number}" in body for number, body in enumerate(alerts)] == [True] * 3
+    for number, body in enumerate(alerts):
+        first, second, third, *_ = body.splitlines()
+        assert first == "advise  a member asks the moderators for help"
+        assert second == "ann: asked for help, and got the advice at once"
+        assert third == f"  “he scares me, number {number}”"
+    assert len(alerts) == 3
     answers = [words(body) for title, body in shown if title == "to ann, in private"]
     assert answers[:3] == [words(SAYS.reported + advice.help_page("en-GB").plain())] * 3
     assert answers[3:] == [words(SAYS.report_too_many)]

@@ -82,6 +82,8 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
     if alert.kind is Kind.THREAT and alert.sender:
         head.append("  looks like sextortion by ")
         head.append(visible(alert.sender.id), style="bold")
+    elif alert.reported:
+        head.append("  a member asks the moderators for help")
     else:
         head.append("  somebody tells of being blackmailed with intimate images")
     if alert.crisis:
@@ -98,12 +100,12 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         lines.append(
             Text(f"nobody was written to, because nobody is clearly aimed at{guess}: /advise {alert.case} NAME")
         )
-    if alert.evidence:
+    if alert.evidence and not alert.reported:
         lines.append(Text(advice.because(alert.locale, alert.evidence)))
     lines += [Text(line) for line in sheet.campaign(alert)]
     for seen in alert.evidence:
-        why = f"  {seen.probability:4.0%} {seen.marker.replace('_', ' ')}: "
-        lines.append(Text.assemble((why, "cyan"), quoted(seen)))
+        why = f"{sheet.likelihood(seen):>3} {seen.marker.replace('_', ' ')}: " if seen.message_id else ""
+        lines.append(Text.assemble((f"  {why}", "cyan"), quoted(seen)))
     if guidance:
         page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
         lines.append(Text("\n" + page.plain(), style="dim"))

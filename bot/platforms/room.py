@@ -185,7 +185,8 @@ class Room:
 def summary(case: Case) -> str:
     """Return a case in one line."""
     ruled = f", {case.ruling.replace('_', ' ')}" if case.ruling else ""
-    return f"{case.id}  {case.level.name.lower()}, {case.kind} by {visible(case.about.id)}{ruled}"
+    kind = "report" if case.reported else case.kind
+    return f"{case.id}  {case.level.name.lower()}, {kind} by {visible(case.about.id)}{ruled}"
 
 
 def told(event: Event) -> str:
