@@ -334,8 +334,8 @@ def test_what_somebody_checks_is_answered_in_private_and_tells_nobody_else(rehea
     assert "members may say /help" in rehearsal.heard
     assert {title for title, _ in frames(rehearsal.heard)} == {"to ann, in private"}
     calm, upset = (words(body) for _, body in frames(rehearsal.heard))
-    assert calm == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=False).plain())
-    assert upset == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=True).plain())
+    assert calm == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=False, buttons=False).plain())
+    assert upset == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=True, buttons=False).plain())
 
 
 def test_a_report_is_told_to_the_moderators_and_answered_with_the_advice(rehearsal: Talk, frames: Frames) -> None:

@@ -105,9 +105,9 @@ class Room:
                 self._say(advice.help_page(_LOCALE).plain(), privately)
             case ["/check", *rest] if rest:
                 verdict = people.check(member, " ".join(rest), f"{self._run}-{next(self._count)}")
-                self._say(
-                    advice.checked(_LOCALE, verdict.finding, verdict.evidence, crisis=verdict.crisis).plain(), privately
-                )
+                finding, evidence, crisis = verdict.finding, verdict.evidence, verdict.crisis
+                page = advice.checked(_LOCALE, finding, evidence, crisis=crisis, buttons=False)
+                self._say(page.plain(), privately)
             case ["/protect", "on" | "off" as choice]:
                 people.protect(member, on=choice == "on")
                 self._say(says.protect_on if choice == "on" else says.protect_off, privately)
