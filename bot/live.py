@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 _WELCOME = """\
 Type as several people, one line each:   alice> hello @bob
 People may say    bob> /help   bob> /check TEXT   bob> /protect off   bob> /report TEXT   bob> /privacy
-Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /note CASE TEXT   /cases   /forget NAME
+Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /note CASE TEXT
+                      /cases   /case CASE   /evidence CASE   /forget NAME
 Nothing is kept. End with Ctrl-D.
 """
 

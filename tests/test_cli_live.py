@@ -258,6 +258,26 @@ def test_whom_a_case_names_may_be_warned_after_a_restart(
     assert private(frames(again.stdout)) == [f"to sam, in private  ·  case {found[1]}"]
 
 
+def test_the_evidence_of_a_case_is_shown_as_it_is_sealed(
+    haven: Run, tmp_path: Path, refused: Callable[..., None], threat: Threat
+) -> None:
+    found = re.search(r"to the moderators  ·  case (\w+)", haven("run", said="\n".join(threat("kayla", "sam"))).stdout)
+    assert found
+    case = found[1]
+    shown = haven("run", said=f"/evidence {case}\n/evidence 12345\n/case {case}").stdout
+    (sheet,) = re.findall(
+        r"^HAVEN: EVIDENCE.*?^SHA-256 [0-9a-f]{64} SEAL [0-9a-f]{64}\n", shown, re.DOTALL | re.MULTILINE
+    )
+    assert "send me 400 in gift cards or i send the video to your mum and your whole family" in sheet
+    assert "Platform:            the console\n" in sheet
+    assert "there is no case '12345'" in shown
+    assert " UTC  took evidence: SHA-256" in shown
+    (tmp_path / "sheet.txt").write_text(sheet, encoding="utf-8")
+    assert haven("verify", "sheet.txt").stdout == "sheet.txt: unchanged, and sealed with this Haven's key\n"
+    (tmp_path / "sheet.txt").write_text(sheet.replace("400", "500"), encoding="utf-8")
+    refused(haven("verify", "sheet.txt"), "sheet.txt: changed since it was sealed")
+
+
 # Try.
 
 

@@ -20,12 +20,13 @@ from rich.text import Text
 from bot import advice
 from bot.case import Case
 from bot.effects import Act, Ruling
-from bot.evidence import happened
+from bot.evidence import Origin, happened
 from bot.moderation import Event, RefusedError
 from bot.outbox import to_its_end
 from bot.parts import Parts
 from bot.people import TooManyReportsError
 from bot.platforms import acts
+from bot.platforms.checkup import take
 from bot.platforms.console import NAME, visible
 from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
@@ -33,6 +34,11 @@ from classifiers.errors import InputError
 _LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTALL)
 _MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
 _MODERATOR = Account(NAME, "moderator")
+_ORIGIN = Origin(
+    "the console",
+    lambda _space, _channel, _message: "none, it was typed",
+    "Haven keeps no lines that are typed into its console: whoever runs it can say where they came from.",
+)
 _LOCALE = "en-GB"
 _PEOPLE = 10_000
 
@@ -157,6 +163,9 @@ class Room:
                 case ["/case", case]:
                     for event in moderation.history(self._space, case):
                         self._say(told(event))
+                case ["/evidence", case]:
+                    content = take(self._parts, self._space, case, _MODERATOR, _ORIGIN)
+                    self._console.print(Text(content.decode()), soft_wrap=True, end="")
                 case ["/forget", name]:
                     erased = self._parts.guard.forget(Account(NAME, name))
                     self._there.pop(Account(NAME, name), None)
@@ -164,7 +173,7 @@ class Room:
                 case _:
                     self._say(
                         "moderators may say /confirm CASE [all], /dismiss CASE [all], /advise CASE NAME,"
-                        " /note CASE TEXT, /cases, /case CASE, /forget NAME"
+                        " /note CASE TEXT, /cases, /case CASE, /evidence CASE, /forget NAME"
                     )
         except InputError as error:
             self._say(str(error))
