@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
-from bot.config import DEFAULT_FILE, TOKEN_VARIABLES, load_config, token
+from bot.config import TOKEN_VARIABLES, default_file, load_config, token
 from bot.database import check_file
 from bot.platforms.console import visible
 from bot.policies import Policies
@@ -23,8 +23,7 @@ from classifiers.errors import InputError
 def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each thing that is in order; InputError at the first that is not."""
     config, folder = load_config(config_file)
-    read_from = config_file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
-    yield f"settings: {read_from or 'the defaults, no file'}"
+    yield f"settings: {config_file or default_file() or 'the defaults, no file'}"
     yield f"policy: {config.policy.mode}, sensitivity {config.policy.sensitivity}"
     for space in sorted(config.spaces):
         own = config.policy_of(space)
@@ -53,7 +52,7 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
 
 
 def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """Return a line for each thing looked at on the platforms and whether it is in order; without a token, none."""
+    """Return a line for each thing looked at, on platforms that have a token and of metrics, and if it is in order."""
     config, folder = load_config(config_file)
     there = (folder / config.store.database).exists()
     store = open_store(config, folder, environment) if there else Store(None, one_time_seal())
@@ -62,6 +61,10 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
 
     async def look() -> list[tuple[str, bool]]:
         found = []
+        if config.metrics.listen:
+            from bot.monitor import listening  # half a second to import
+
+            found.append(("metrics", await listening(config.metrics)))
         if held := token("discord", config.discord, folder, environment):
             from bot.platforms.discord_bot.by_http import findings as on_discord  # a second to import
 

@@ -3,32 +3,59 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from bot.policy import AdviceBy, Mode, Policy
 from bot.sealing import read_secret
+from bot.toml import convert, read
 from classifiers.assessment import Sensitivity
 from classifiers.errors import InputError
 
-DEFAULT_FILE = Path("haven.toml")
+_DEFAULT_FILE = Path("haven.toml")
 _EXAMPLE = "config.example.toml"
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
-_WRONG = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<at>.*)`)?", re.DOTALL)
 
-_Struct = TypeVar("_Struct", bound=Struct)
-_Path = Annotated[str, Meta(pattern=r"^[^\0]*$")]
+_HERE = r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/\S*)?"
+_ID = r"[1-9][0-9]{0,19}"
+
+
+def _form(pattern: str, words: str) -> Meta:
+    """Return what a text has to be, and how that is said."""
+    return Meta(pattern=rf"\A({pattern})\Z", description=words)
+
+
+def _address(scheme: str) -> Meta:
+    """Return the form of an address that tokens are sent to."""
+    return _form(
+        rf"({scheme}s://[^\s/]\S*|{scheme}://{_HERE})?",
+        f"an address that begins with {scheme}s://, or one of this machine, such as {scheme}://127.0.0.1:8081:"
+        " to others a token would travel in clear",
+    )
+
+
+_Path = Annotated[str, _form(r"[^\0]*", "a path without a NUL in it")]
 _File = Annotated[_Path, Meta(min_length=1)]
+_Url = Annotated[str, _address("http")]
+_Socket = Annotated[str, _address("ws")]
+_Webhook = Annotated[str, _form(r"(https://[^\s/]\S*)?", "an address that begins with https://")]
+_Chat = Annotated[str, _form(rf"(-?{_ID})?", "the id of a channel or chat, such as 1234567890 or -1001234567890")]
+_Role = Annotated[str, _form(rf"({_ID})?", "the id of a role, or on Telegram of a moderator, such as 1234567890")]
+_Place = Annotated[
+    str,
+    _form(
+        rf"-?{_ID}(/{_ID})?", "the id of a channel, category, group or topic, such as 1234567890 or -1001234567890/5"
+    ),
+]
 _Hours = Annotated[int, Meta(ge=0, le=24 * 365)]
-_Url = Annotated[str, Meta(pattern=r"^(https?://.+)?$")]
 _Days = Annotated[int, Meta(ge=1, le=365)]
+_SPACES = "the id of a server or group, such as 1234567890 or -1001234567890, or console"
+_SPACE = re.compile(rf"-?{_ID}|console")
 
 
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,9 +85,9 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
     sensitivity: Literal["low", "normal", "high"] = "normal"
     advice_by: Literal["automatic", "moderator", "opted-in"] = "automatic"
     locale: Literal["en-GB"] = "en-GB"
-    alert_channel: str = ""
-    page_role: str = ""
-    skip_channels: tuple[str, ...] = ()
+    alert_channel: _Chat = ""
+    page_role: _Role = ""
+    skip_channels: tuple[_Place, ...] = ()
     cooldown_hours: _Hours = 24
     incident_gap_days: _Days = 7
     retention_days: Annotated[int, Meta(ge=1, le=90)] = 30
@@ -113,7 +140,9 @@ class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError
             return ip_address(host.removeprefix("[").removesuffix("]")), int(port)
         except ValueError:
-            raise ValueError("listen: expected an address and a port, such as 127.0.0.1:9464") from None
+            raise ValueError(
+                "listen: expected an IP address and a port from 1 to 65535, such as 127.0.0.1:9464"
+            ) from None
 
 
 class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +157,7 @@ class DiscordSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True)
     read_messages: bool = True
     warnings_a_day: Annotated[int, Meta(ge=0, le=1000)] = 50
     api_url: _Url = ""
-    gateway_url: Annotated[str, Meta(pattern=r"^(wss?://.+)?$")] = ""
+    gateway_url: _Socket = ""
 
 
 class TelegramSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True):
@@ -136,9 +165,18 @@ class TelegramSettings(PlatformSettings, frozen=True, forbid_unknown_fields=True
 
     api_url: _Url = ""
     file_url: _Url = ""
-    webhook_url: Annotated[str, Meta(pattern=r"^(https://.+)?$")] = ""
-    webhook_listen: _File = "127.0.0.1"
+    webhook_url: _Webhook = ""
+    webhook_listen: str = "127.0.0.1"
     webhook_port: Annotated[int, Meta(ge=1, le=65535)] = 8443
+
+    def __post_init__(self) -> None:
+        try:
+            if self.webhook_listen != "localhost":
+                ip_address(self.webhook_listen)
+        except ValueError:
+            raise ValueError(
+                "webhook_listen: expected an IP address without a port, such as 127.0.0.1 (the port is webhook_port)"
+            ) from None
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,19 +209,20 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
     Without a file `haven.toml` in the current folder is read if it is there. InputError names the
     file, the key and what is allowed.
     """
-    if file is None and not DEFAULT_FILE.exists():
+    file = file or default_file()
+    if file is None:
         return Config(), Path()
-    file = file or DEFAULT_FILE
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: cannot read the settings: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file}: not TOML: {error}") from None
-    config = _convert(raw, Config, str(file), "")
+    config = convert(read(file), Config, str(file), "")
     for space, own in config.spaces.items():
-        _convert(own, PolicySettings, str(file), f'spaces."{space}"')
+        if not _SPACE.fullmatch(space):
+            raise InputError(f'{file}: spaces."{space}": expected {_SPACES}')
+        convert(own, PolicySettings, str(file), f'spaces."{space}"')
     return config, file.parent
+
+
+def default_file() -> Path | None:
+    """Return `haven.toml` of the current folder, None without one; a link that leads nowhere is one."""
+    return _DEFAULT_FILE if _DEFAULT_FILE.exists() or _DEFAULT_FILE.is_symlink() else None
 
 
 def example() -> str:
@@ -208,27 +247,4 @@ def token(platform: str, settings: PlatformSettings, folder: Path, environment: 
 
 def check_choice(chosen: Mapping[str, Any], space: str) -> None:
     """Check keys of the policy that a space wants to set itself; InputError says which is wrong and what is allowed."""
-    _convert(dict(chosen), PolicySettings, f"settings of {space}", "")
-
-
-def _convert(raw: object, type: type[_Struct], file: str, prefix: str) -> _Struct:
-    try:
-        return msgspec.convert(raw, type)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {_explain(str(error), type, prefix)}") from None
-
-
-def _explain(message: str, type: type, prefix: str) -> str:
-    """Say which key is wrong and what is allowed there."""
-    unknown, wrong = _UNKNOWN.fullmatch(message), _WRONG.fullmatch(message)
-    found = unknown or wrong
-    path = [name for name in ((found and found["at"]) or "").split(".") if name]
-    hint: Any = type
-    for name in path:
-        hint = get_type_hints(hint, include_extras=True).get(name) if hasattr(hint, "__struct_fields__") else None
-    if unknown:
-        where = ".".join(filter(None, (prefix, *path, unknown["key"])))
-        return f"{where}: unknown key; allowed: {', '.join(hint.__struct_fields__)}"
-    allowed = f"; allowed: {', '.join(get_args(hint))}" if "enum" in message and get_args(hint) else ""
-    where = ".".join(filter(None, (prefix, *path)))
-    return f"{where}: {wrong['what'] if wrong else message}{allowed}".replace("`", "")
+    convert(dict(chosen), PolicySettings, f"settings of {space}", "")

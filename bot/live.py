@@ -17,7 +17,8 @@ from bot.app import composed, open_classifier, running, serve, stdin_lines
 from bot.config import TOKEN_VARIABLES, Config, load_config, token
 from bot.effects import Connection
 from bot.parts import Parts
-from bot.platforms.console import ConsolePlatform, Room
+from bot.platforms.console import ConsolePlatform
+from bot.platforms.room import Room
 from bot.sealing import one_time_seal
 from bot.store import Store
 from classifiers.errors import InputError
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 _WELCOME = """\
 Type as several people, one line each:   alice> hello @bob
 People may say    bob> /help   bob> /check TEXT   bob> /protect off   bob> /report TEXT   bob> /privacy
-Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /note CASE TEXT   /cases   /forget NAME
+Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /note CASE TEXT
+                      /cases   /case CASE   /evidence CASE   /forget NAME
 Nothing is kept. End with Ctrl-D.
 """
 
@@ -51,7 +53,6 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
             if any(tokens.values()):
                 asyncio.run(_online(config, folder, store, tokens))
             else:
-                log.info("no platform has a token: reading the console")
                 asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines())))
         except (InputError, OSError):
             raise
@@ -91,6 +92,7 @@ async def _on_console(config: Config, folder: Path, store: Store, lines: AsyncIt
     platform = ConsolePlatform(console)
     with composed(config, store, [platform], open_classifier(config, folder)) as parts:
         async with _watched(config, parts, [platform]):
+            log.info("no platform has a token: reading the console")
             await serve(parts, [Room(parts, console).read(lines)])
 
 

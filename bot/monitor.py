@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot.config import MetricsSettings
 from bot.effects import Connection
 from bot.metrics import Numbers
 from bot.parts import Parts
+from bot.platforms.checkup import Finding
 from classifiers.errors import InputError
 
 STUCK_SECONDS = 120.0
 _DATABASE_SECONDS = 5.0
 _TICK, _TICKS = 0.5, 120  # a minute
 _CONNECTIONS = 50
+_ANSWER_SECONDS = 10.0  # that the Haven that runs may take
 
 
 @asynccontextmanager
@@ -37,12 +40,40 @@ async def monitored(settings: MetricsSettings, parts: Parts, platforms: Sequence
         try:
             listening = await asyncio.get_running_loop().create_server(partial(_answerer, runner), str(address), port)
         except OSError as error:
-            raise InputError(f"metrics: cannot listen on {settings.listen}: {error.strerror}") from None
+            raise InputError(f"metrics: cannot listen on {settings.listen}: {_why(error)}") from None
         with closing(listening):
             yield
     finally:
         ticking.cancel()
         await runner.cleanup()
+
+
+async def listening(settings: MetricsSettings) -> Finding:
+    """Look whether a Haven answers at the address of the settings, or could."""
+    address, port = settings.address
+    try:
+        held = await asyncio.get_running_loop().create_server(asyncio.Protocol, str(address), port)
+    except OSError as error:
+        if await _is_haven(settings.listen):
+            return Finding(f"Haven answers at {settings.listen}")
+        why = _why(error)
+        return Finding(f"Haven cannot listen on {settings.listen}: {why}: choose another port", fine=False)
+    held.close()
+    await held.wait_closed()
+    return Finding(f"Haven can answer at {settings.listen}")
+
+
+async def _is_haven(where: str) -> bool:
+    timeout = ClientTimeout(total=_ANSWER_SECONDS)
+    try:
+        async with ClientSession(timeout=timeout) as session, session.get(f"http://{where}/metrics") as answer:
+            return b"haven_platform_connected" in await answer.read()
+    except (ClientError, TimeoutError):
+        return False
+
+
+def _why(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _answerer(runner: web.AppRunner) -> asyncio.Protocol:

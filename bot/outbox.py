@@ -151,7 +151,8 @@ class Outbox:
                 return delivery.outcome
             else:
                 delivery = Delivery(Outcome.FAILED, detail=f"gave up: {delivery.detail}")
-        log.info("%s of case %s: %s %s", name, row.case, delivery.outcome, delivery.detail, extra=where)
+        ended = " ".join(filter(None, (delivery.outcome, delivery.detail)))
+        log.info("%s of case %s: %s", name, row.case, ended, extra=where)
         with self._store.transaction():
             self._store.settle(row, delivery, now)
             self._fold(row, delivery, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import stat
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -100,7 +101,7 @@ def read_secret(path: Path) -> str:
     """Return the text of a file that only its owner may read; InputError when others may, or it is unreadable."""
     try:
         mode = path.stat().st_mode
-        if os.name == "posix" and mode & 0o077:
+        if os.name == "posix" and mode & 0o077 and not stat.S_ISDIR(mode):
             raise InputError(f"{path}: other users may read this secret; run: chmod 600 {path}")
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -44,7 +44,9 @@ def pages(locale: str) -> Iterator[Page]:
     for id in advice.situations(locale):
         yield advice.situation(locale, id)
     for finding, crisis in product(Finding, (False, True)):
-        yield advice.checked(locale, finding, seen(*((marker, 0.9) for marker in Marker)), crisis=crisis)
+        for buttons in (True, False):
+            found = seen(*((marker, 0.9) for marker in Marker))
+            yield advice.checked(locale, finding, found, crisis=crisis, buttons=buttons)
     for kind, crisis in OCCASIONS:
         for private in (True, False):
             yield advice.warning(locale, kind=kind, crisis=crisis, private=private)
@@ -54,7 +56,8 @@ def pages(locale: str) -> Iterator[Page]:
 def short_answers(locale: str) -> dict[str, str]:
     """What Haven says without a page, as people read it."""
     held = {name: text for name, text in asdict(advice.says(locale)).items() if not name.endswith("_button")}
-    del held["because"]  # part of a page
+    for part in ("because", "press", "type"):  # of a page
+        del held[part]
     return held | {"privacy": held["privacy"].format(days=30)}
 
 
@@ -151,7 +154,7 @@ def test_numbers_and_links_stand_in_the_facts_only(locale: str) -> None:
 def test_every_fact_is_told(locale: str) -> None:
     told = set(re.findall(r"\{(\w+)\}", source(locale).partition("\n[warning]\n")[2]))
     held = advice.facts(locale)
-    assert told - {"days", "done"} == set(held) | {f"{name}_url" for name, fact in held.items() if fact.url}
+    assert told - {"days", "done", "press"} == set(held) | {f"{name}_url" for name, fact in held.items() if fact.url}
 
 
 @every_locale
@@ -249,6 +252,21 @@ def test_where_there_are_buttons_each_situation_is_a_page_of_its_own(locale: str
         (own,) = (section for section in whole.sections if section.id == id)
         assert page.title == own.heading
         assert [section.body for section in page.sections] == [own.body, report.body]
+
+
+@every_locale
+@pytest.mark.parametrize("finding", Finding)
+@pytest.mark.parametrize("crisis", [True, False])
+def test_an_answer_names_buttons_only_where_there_are_some(locale: str, finding: Finding, crisis: bool) -> None:
+    says = advice.says(locale)
+    with_them, without = (
+        advice.checked(locale, finding, (), crisis=crisis, buttons=buttons).plain() for buttons in (True, False)
+    )
+    assert with_them.count(says.press) == without.count(says.type) == 1
+    assert without == with_them.replace(says.press, says.type)
+    if locale == "en-GB":
+        assert "button" not in without
+        assert "/help" in without
 
 
 @every_locale

@@ -147,6 +147,11 @@ def test_config_check_says_what_is_in_order_and_writes_nothing(haven: Run, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
 
 
+def test_config_check_refuses_a_haven_toml_that_leads_nowhere(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "haven.toml").symlink_to("nowhere.toml")
+    refused(invoke("config", "check"), "haven.toml: cannot read the settings: ", "(a link to nowhere.toml)")
+
+
 @pytest.mark.parametrize("folder", ["nowhere", "haven.toml"])
 def test_config_check_says_where_no_database_can_be_made(
     invoke: Invoke, refused: Refused, tmp_path: Path, folder: str
@@ -173,7 +178,7 @@ def test_config_example_is_the_example_and_is_in_order(invoke: Invoke, tmp_path:
         ("[policy]\nmode = 'loud'", ["mine.toml: policy.mode: ", "'loud'", "allowed: observe, alert, advise"]),
         ("[policy]\nmod = 'alert'", ["mine.toml: policy.mod: unknown key; allowed: mode, "]),
         (f'"{ESCAPES.encode("unicode_escape").decode()}\\n" = 1', ["mine.toml: �]0;pwned�"]),
-        ("[policy", ["mine.toml: not TOML: ", "end of document"]),
+        ("[policy", ["mine.toml: line 1: not TOML: Expected ']' at the end of a table declaration"]),
     ],
     ids=["missing", "wrong", "unknown", "escapes", "not TOML"],
 )
@@ -242,7 +247,7 @@ def test_the_model_of_the_settings_is_used(invoke: Invoke, tmp_path: Path) -> No
 
 
 def test_without_a_model_no_process_starts(haven: Run, refused: Refused, tmp_path: Path) -> None:
-    (tmp_path / "haven.toml").write_text('[model]\nfolder = "model"\n[log]\nlevel = "warning"')
+    (tmp_path / "haven.toml").write_text('[model]\nfolder = "model"')
     result = haven("run")
     refused(result, "model/manifest.json: cannot read the model's manifest: No such file or directory")
     assert result.stdout == ""

@@ -124,6 +124,8 @@ def test_run_warns_the_target_tells_the_moderators_and_writes_no_word_down(
     (warning,) = [body for title, body in frames(result.stdout) if title.startswith("to sam")]
     assert words(warning) == words(advice.warning("en-GB", kind=Kind.THREAT, crisis=False).plain())
     assert 'write "name> text"' in result.stdout
+    assert " 99% image claim: " in result.stdout, "the model is never certain"
+    assert "100%" not in result.stdout
     recorded = settled(tmp_path)
     assert recorded[0] == ("AlertModerators", "delivered")
     assert ("AdviseTarget", "delivered") in recorded
@@ -239,6 +241,50 @@ def test_a_moderator_can_have_a_target_warned_once(
         assert (talk.end(), talk.errors()) == (0, "")
     assert private(frames(talk.heard)) == [f"to sam, in private  ·  case {case}"]
     assert "sam: was warned in private" in talk.heard
+    assert talk.heard.count("The private advice is on its way.") == 1
+    assert talk.heard.count("there is nobody to write to: the advice was sent, ") == 2
+
+
+def test_nobody_is_warned_who_is_not_there(rehearsal: Talk, threat: Threat, frames: Frames) -> None:
+    rehearsal.say("ann> hello @ben", *threat("kayla", "sam"))
+    case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
+    rehearsal.say(f"/advise {case} nobody", f"/advise {case} ben", "/forget ann", f"/advise {case} ann", "/cases")
+    rehearsal.until(f"^{case}")
+    assert rehearsal.end() == 0
+    for name in ("nobody", "ann"):
+        assert f"nobody called '{name}' has written here, or was written to, since Haven started" in rehearsal.heard
+    told = {f"to {name}, in private  ·  case {case}" for name in ("sam", "ben")}
+    assert set(private(frames(rehearsal.heard))) == told
+
+
+def test_whom_a_case_names_may_be_warned_after_a_restart(
+    haven: Run, tmp_path: Path, frames: Frames, threat: Threat
+) -> None:
+    (tmp_path / "haven.toml").write_text('[policy]\nadvice_by = "moderator"')
+    found = re.search(r"to the moderators  ·  case (\w+)", haven("run", said="\n".join(threat("kayla", "sam"))).stdout)
+    assert found
+    again = haven("run", said=f"/advise {found[1]} sam")
+    assert private(frames(again.stdout)) == [f"to sam, in private  ·  case {found[1]}"]
+
+
+def test_the_evidence_of_a_case_is_shown_as_it_is_sealed(
+    haven: Run, tmp_path: Path, refused: Callable[..., None], threat: Threat
+) -> None:
+    found = re.search(r"to the moderators  ·  case (\w+)", haven("run", said="\n".join(threat("kayla", "sam"))).stdout)
+    assert found
+    case = found[1]
+    shown = haven("run", said=f"/evidence {case}\n/evidence 12345\n/case {case}").stdout
+    (sheet,) = re.findall(
+        r"^HAVEN: EVIDENCE.*?^SHA-256 [0-9a-f]{64} SEAL [0-9a-f]{64}\n", shown, re.DOTALL | re.MULTILINE
+    )
+    assert "send me 400 in gift cards or i send the video to your mum and your whole family" in sheet
+    assert "Platform:            the console\n" in sheet
+    assert "there is no case '12345'" in shown
+    assert " UTC  took evidence: SHA-256" in shown
+    (tmp_path / "sheet.txt").write_text(sheet, encoding="utf-8")
+    assert haven("verify", "sheet.txt").stdout == "sheet.txt: unchanged, and sealed with this Haven's key\n"
+    (tmp_path / "sheet.txt").write_text(sheet.replace("400", "500"), encoding="utf-8")
+    refused(haven("verify", "sheet.txt"), "sheet.txt: changed since it was sealed")
 
 
 # Try.
@@ -251,6 +297,10 @@ def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
     case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
     rehearsal.say(f"/confirm {case}")
     rehearsal.until("ruled: confirmed")
+    rehearsal.say(f"/confirm {case}", f"/confirm {case} all", "/cases")
+    rehearsal.until("^None is open.$")
+    assert rehearsal.heard.count("Noted as sextortion. Save the evidence before you delete anything.") == 2
+    assert rehearsal.heard.count("Noted for 1 case.\n") == 1
     rehearsal.say(f"/dismiss {case}")
     rehearsal.until("ruled: not sextortion")
     rehearsal.say(*threat("kayla", "sam"), "/confirm 12345", "/ban kayla")
@@ -313,17 +363,25 @@ def test_what_somebody_checks_is_answered_in_private_and_tells_nobody_else(rehea
     assert "members may say /help" in rehearsal.heard
     assert {title for title, _ in frames(rehearsal.heard)} == {"to ann, in private"}
     calm, upset = (words(body) for _, body in frames(rehearsal.heard))
-    assert calm == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=False).plain())
-    assert upset == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=True).plain())
+    assert calm == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=False, buttons=False).plain())
+    assert upset == words(advice.checked("en-GB", Finding.NOTHING, (), crisis=True, buttons=False).plain())
 
 
 def test_a_report_is_told_to_the_moderators_and_answered_with_the_advice(rehearsal: Talk, frames: Frames) -> None:
-    rehearsal.say(*[f"ann> /report he scares me, number {number}" for number in range(4)])
+    rehearsal.say("ann> /report", *[f"ann> /report he scares me, number {number}" for number in range(4)])
     rehearsal.until("The moderators already have your reports")
+    rehearsal.say("/cases")
     assert rehearsal.end() == 0
     shown = frames(rehearsal.heard)
+    assert len(re.findall(r"^\w{10}  advise, report by ann$", rehearsal.heard, re.MULTILINE)) == 3
     alerts = [body for title, body in shown if title.startswith("to the moderators")]
-    assert [f"number {number}" in body for number, body in enumerate(alerts)] == [True] * 3
+    assert rehearsal.heard.startswith("members may say /help, ")
+    for number, body in enumerate(alerts):
+        first, second, third, *_ = body.splitlines()
+        assert first == "advise  a member asks the moderators for help"
+        assert second == "ann: asked for help, and got the advice at once"
+        assert third == f"  “he scares me, number {number}”"
+    assert len(alerts) == 3
     answers = [words(body) for title, body in shown if title == "to ann, in private"]
     assert answers[:3] == [words(SAYS.reported + advice.help_page("en-GB").plain())] * 3
     assert answers[3:] == [words(SAYS.report_too_many)]
@@ -352,13 +410,15 @@ def test_members_see_what_is_kept_about_them_and_can_have_it_erased(
 
 
 def test_moderators_see_the_cases_and_what_happened_to_one(rehearsal: Talk, threat: Threat) -> None:
-    rehearsal.say(*threat("kayla", "sam"))
+    rehearsal.say("/cases", *threat("kayla", "sam"))
+    rehearsal.until("^None is open.$")
     case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
     rehearsal.say("/cases", f"/note {case} talk to her", f"/confirm {case}", "/cases", f"/case {case}")
     rehearsal.until("confirmed$")
     assert rehearsal.end() == 0
     assert rehearsal.heard.count(f"{case}  advise, threat by kayla\n") == 1
-    history = [line[17:] for line in rehearsal.heard.splitlines() if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d ", line)]
+    assert rehearsal.heard.count(f"Kept. /case {case} shows it.\n") == 1
+    history = re.findall(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC  (.*)$", rehearsal.heard, re.MULTILINE)
     assert history[0] == "opened"
-    assert [line for line in history if line.split()[0].islower()] == ["opened", "noted talk to her", "confirmed"]
-    assert "AdviseTarget delivered" in history
+    assert {"alert to the moderators: delivered", "private warning: delivered"} <= {*history}
+    assert [line for line in history if "delivered" not in line] == ["opened", "noted: talk to her", "confirmed"]

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from bot.archives import NAMES
 from bot.evidence import exact
-from bot.platforms.console import to_message, visible
+from bot.platforms.console import visible
 from bot.platforms.discord_bot import markup as on_discord
+from bot.platforms.room import to_message
 from bot.platforms.telegram_bot import markup as on_telegram
 from classifiers.normalise import normalise, spans
 

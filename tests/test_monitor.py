@@ -18,6 +18,7 @@ import aiohttp
 import discord_life
 import pytest
 import telegram_life
+from aiohttp import web
 from byhand import Meaning, adding_model
 from flood import resident_memory
 from localdiscord.server import LocalDiscord
@@ -28,8 +29,9 @@ from bot import inbox as inbox_module
 from bot.app import composed
 from bot.config import Config, DiscordSettings, MetricsSettings
 from bot.effects import Delivery, Effect, Outcome
-from bot.monitor import STUCK_SECONDS, monitored
+from bot.monitor import STUCK_SECONDS, listening, monitored
 from bot.parts import Parts
+from bot.platforms.checkup import Finding
 from bot.platforms.discord_bot import DiscordPlatform
 from bot.platforms.telegram_bot import TelegramPlatform
 from bot.sealing import one_time_seal
@@ -314,6 +316,45 @@ async def test_a_port_that_is_taken_is_told_in_one_line(parts: Parts, wires: Wir
         async with watching(parts, wires, port):
             raise AssertionError("it listens")
     assert (await asked.health())[0] == 200
+
+
+async def test_a_doctor_knows_whether_haven_can_listen_or_does(
+    parts: Parts, wires: Wires, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.monitor._ANSWER_SECONDS", 0.2)
+    settings, where = MetricsSettings(f"127.0.0.1:{port}"), f"127.0.0.1:{port}"
+    assert await listening(settings) == Finding(f"Haven can answer at {where}")
+    async with watching(parts, wires, port) as asked:
+        wires.connected = False
+        assert await listening(settings) == Finding(f"Haven answers at {where}")
+        assert (await asked.health())[0] == 503
+    taken = Finding(f"Haven cannot listen on {where}: Address already in use: choose another port", fine=False)
+    with closing(socket.create_server(("127.0.0.1", port))):
+        assert await listening(settings) == taken
+    other = web.AppRunner(web.Application())
+    await other.setup()
+    await web.TCPSite(other, "127.0.0.1", port).start()
+    assert await listening(settings) == taken
+    await other.cleanup()
+    assert await listening(settings) == Finding(f"Haven can answer at {where}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_the_doctor_of_the_program_names_a_port_that_is_taken(
+    tmp_path: Path, environment: dict[str, str], host: str
+) -> None:
+    family = socket.AF_INET6 if "::" in host else socket.AF_INET
+    with closing(socket.create_server((host.strip("[]"), 0), family=family)) as taken:
+        where = f"{host}:{taken.getsockname()[1]}"
+        (tmp_path / "haven.toml").write_text(f'[metrics]\nlisten = "{where}"')
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "bot", "doctor", cwd=tmp_path, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        out, errors = await process.communicate()
+    said = f"metrics: to mend: Haven cannot listen on {where}: Address already in use: choose another port\n"
+    assert (process.returncode, errors) == (1, b"")
+    assert out.decode().endswith(said)
 
 
 async def test_connections_that_ask_nothing_take_no_room(asked: Asked, port: int) -> None:

@@ -542,6 +542,19 @@ async def test_an_error_is_a_reason_to_try_again(
     assert WORDS not in caplog.text
 
 
+async def test_the_log_says_how_it_ended_and_no_more(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    case = recorded(store)
+    refused = Delivery(Outcome.REFUSED, detail="has blocked Haven")
+    await Outbox(store, [Scripted("console", Delivery(Outcome.DELIVERED, reference="1"), refused)], clock).drain()
+    assert caplog.messages[:2] == [
+        f"AlertModerators of case {case.id}: delivered",
+        f"AdviseTarget of case {case.id}: refused has blocked Haven",
+    ]
+
+
 async def test_one_effect_that_waits_does_not_hold_up_the_next(store: Store, clock: Clock) -> None:
     case = recorded(store)
     platform = Scripted("console", LATER)

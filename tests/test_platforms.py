@@ -24,7 +24,8 @@ from bot.app import composed, open_classifier, serve
 from bot.config import Config
 from bot.effects import Advice
 from bot.parts import Parts
-from bot.platforms.console import ConsolePlatform, Room
+from bot.platforms.console import ConsolePlatform
+from bot.platforms.room import Room
 from bot.platforms.telegram_bot import people
 from bot.sealing import one_time_seal
 from bot.store import Store

@@ -10,9 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from bot.config import Config, PolicySettings, load_config
+from bot.config import Config, PolicySettings
 from bot.policies import Policies
 from bot.policy import AdviceBy, Mode, Policy
 from bot.records import Entry, Records
@@ -36,10 +37,8 @@ alert_channel = "77"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
-    file = tmp_path / "haven.toml"
-    file.write_text(SETTINGS, encoding="utf-8")
-    return load_config(file)[0]
+def config() -> Config:
+    return msgspec.toml.decode(SETTINGS, type=Config)
 
 
 @pytest.fixture
@@ -203,6 +202,7 @@ def test_where_no_channel_is_needed_none_is_missed(policies: Policies) -> None:
         ({"retention_days": 91}, "retention_days: Expected int <= 90"),
         ({"retention_days": "9"}, "retention_days: Expected int, got str"),
         ({"alert_channel": 77}, "alert_channel: Expected str, got int"),
+        ({"alert_channel": "#mods"}, "alert_channel: expected the id of a channel or chat, such as "),
         ({"skip_channels": "77"}, "skip_channels: Expected array, got str"),
         ({"sensitivity": "low", "colour": "red"}, "colour: unknown key; allowed: mode, "),
         ({"sensitivity": "low", "mode": None}, "mode: Expected str, got null"),

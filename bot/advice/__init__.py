@@ -18,6 +18,7 @@ from classifiers.errors import InputError
 
 LOCALES: tuple[str, ...] = ("en-GB",)
 _REASONS = 4
+_PRESS = "{press}"
 
 _Link = Annotated[str, Meta(pattern="^https://")]
 
@@ -104,6 +105,8 @@ class Says(Struct, frozen=True, forbid_unknown_fields=True):
     """Short answers to people, and the labels of buttons."""
 
     because: str
+    press: str
+    type: str
     check_how: str
     languages: str
     report_how: str
@@ -194,11 +197,14 @@ def situation(locale: str, id: str) -> Page:
     return Page(title=found[0].heading, sections=(replace(found[0], heading=""), *always))
 
 
-def checked(locale: str, finding: Finding, evidence: Sequence[Evidence], *, crisis: bool) -> Page:
-    """Return the answer to a private check: what was found and why, and what to do next."""
+def checked(locale: str, finding: Finding, evidence: Sequence[Evidence], *, crisis: bool, buttons: bool = True) -> Page:
+    """Return the answer to a private check: what was found and why, and what to do next, with or without buttons."""
     book = _book(locale)
     page: Page = getattr(book.check, finding)
-    first, *rest = page.sections
+    how = book.says.press if buttons else book.says.type
+    first, *rest = (
+        replace(section, lines=tuple(line.replace(_PRESS, how) for line in section.lines)) for section in page.sections
+    )
     if evidence and finding in (Finding.BLACKMAIL, Finding.SIGNS):
         why = book.says.because.format(done=_done(locale, evidence))
         first = replace(first, lines=(*first.lines, why))
@@ -237,6 +243,7 @@ def parse(raw: bytes, name: str) -> Book:
         if missing := {str(member) for member in enum} - {str(key) for key in held}:
             raise InputError(f"{name}: {where} lacks {', '.join(sorted(missing))}")
     words = {key: str(fact) for key, fact in book.facts.items()}
+    words["press"] = _PRESS
     words |= {f"{key}_url": fact.url for key, fact in book.facts.items() if fact.url}
 
     def fill(line: str) -> str:

@@ -10,6 +10,7 @@ from bot.moderation import NothingToSendError, RefusedError
 from bot.parts import Parts
 from classifiers.conversation import Account
 
+CONFIRMED = "Noted as sextortion. Save the evidence before you delete anything."
 NOTHING_TO_SEND = "there is nobody to write to: the advice was sent, cannot be sent, or they are the one who threatens"
 
 
@@ -24,6 +25,11 @@ def send_advice(parts: Parts, space: str, case_id: str, targets: Sequence[Accoun
         if Target(target, Advice.PENDING) in case.targets:
             said = "The private advice is on its way. The alert shows whether it arrives."
     return said
+
+
+def ruled_all(done: int) -> str:
+    """Return what to tell a moderator who ruled on every case of an alert."""
+    return f"Noted for {done} {'case' if done == 1 else 'cases'}."
 
 
 def offender(case: Case) -> Account:

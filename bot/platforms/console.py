@@ -1,28 +1,19 @@
-"""The console as a platform: typed lines in, private messages and alerts shown on the screen.
-
-Lines are `name> text`. A member may also say `name> /help` and the like;
-moderators have commands without a name before them, such as `/confirm CASE`.
-"""
+"""The console as a platform: private messages and alerts shown on the screen; `room.py` takes what is typed."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
+from collections.abc import Collection
 from itertools import count
 from typing import assert_never
-from uuid import uuid4
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
 from bot import advice
-from bot.case import Case
 from bot.effects import (
-    Act,
     AdviseTarget,
     Alert,
     AlertModerators,
@@ -30,151 +21,13 @@ from bot.effects import (
     Effect,
     Outcome,
     PageModerators,
-    Ruling,
     UpdateAlert,
 )
-from bot.outbox import to_its_end
-from bot.parts import Parts
-from bot.people import TooManyReportsError
 from bot.platforms import sheet
 from classifiers.assessment import Evidence, Kind
-from classifiers.conversation import Account, Message
-from classifiers.errors import InputError
 
 NAME = "console"
-_LINE = re.compile(r"\s*(?P<name>[^\s>][^>]{0,63}?)\s*>\s?(?P<text>.*)", re.DOTALL)
-_MENTION = re.compile(r"(?<!\w)@(\w+(?:[.-]\w+)*)")
-_MODERATOR = Account(NAME, "moderator")
-_LOCALE = "en-GB"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def to_message(line: str, space: str, id: str, now: datetime) -> Message | None:
-    """Translate `name> text`; `@name` in the text says whom it is for, a leading `> ` that it is a quote."""
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return None
-    text = found["text"].strip()
-    quote = text.startswith(">")
-    return Message(
-        id=id,
-        space=space,
-        channel=space,
-        author=Account(NAME, found["name"]),
-        text="" if quote else text,
-        sent_at=now,
-        to=tuple(Account(NAME, name) for name in dict.fromkeys(_MENTION.findall(text))),
-        quoted=text.lstrip("> ") if quote else "",
-    )
-
-
-class Room:
-    """The one space of the console: takes typed lines to the guard and answers commands."""
-
-    def __init__(self, parts: Parts, console: Console, space: str = NAME) -> None:
-        self._parts = parts
-        self._console = console
-        self._space = space
-        self._run = uuid4().hex[:8]
-        self._count = count()
-
-    async def read(self, lines: AsyncIterator[str]) -> None:
-        """Handle lines until they end."""
-        async for line in lines:
-            await to_its_end(asyncio.to_thread(self.take, line))
-            self._parts.outbox.wake()
-
-    def take(self, line: str) -> None:
-        """Handle one line; what it leads to is recorded when this returns."""
-        line = line.strip()
-        if not line:
-            return
-        if line.startswith("/"):
-            self._moderate(line.split())
-            return
-        now = datetime.now(UTC)
-        message = to_message(line, self._space, f"{self._run}-{next(self._count)}", now)
-        if message is None:
-            self._say('write "name> text", for example: alice> hello @bob')
-        elif message.text.startswith("/"):
-            self._answer(message.author, message.text.split())
-        else:
-            self._parts.guard.receive([message])
-
-    def _answer(self, member: Account, words: list[str]) -> None:
-        people, says = self._parts.people, advice.says(_LOCALE)
-        privately = f"to {visible(member.id)}, in private"
-        match words:
-            case ["/help"]:
-                self._say(advice.help_page(_LOCALE).plain(), privately)
-            case ["/check", *rest] if rest:
-                verdict = people.check(member, " ".join(rest), f"{self._run}-{next(self._count)}")
-                self._say(
-                    advice.checked(_LOCALE, verdict.finding, verdict.evidence, crisis=verdict.crisis).plain(), privately
-                )
-            case ["/protect", "on" | "off" as choice]:
-                people.protect(member, on=choice == "on")
-                self._say(says.protect_on if choice == "on" else says.protect_off, privately)
-            case ["/protect", "status"]:
-                chosen = {None: says.protect_unset, True: says.protect_on, False: says.protect_off}
-                self._say(chosen[people.protected(member)], privately)
-            case ["/report", *rest]:
-                key = f"{self._run}-{next(self._count)}"
-                try:
-                    people.report(member, " ".join(rest), None, space=self._space, channel=self._space, key=key)
-                    self._say(f"{says.reported}\n\n{advice.help_page(_LOCALE).plain()}", privately)
-                except TooManyReportsError:
-                    self._say(says.report_too_many, privately)
-            case ["/privacy"]:
-                days = self._parts.policies.of(self._space).retention.days
-                self._say(says.privacy.format(days=days), privately)
-                self._say(people.export(member).decode(), privately)
-            case ["/privacy", "delete"]:
-                people.delete(member)
-                self._say(says.deleted, privately)
-            case _:
-                self._say(
-                    "members may say /help, /check TEXT, /protect on|off|status, /report TEXT and /privacy [delete]"
-                )
-
-    def _moderate(self, words: list[str]) -> None:
-        moderation = self._parts.moderation
-        try:
-            match words:
-                case ["/confirm" | "/dismiss" as word, case, "all"]:
-                    ruling = Ruling.CONFIRMED if word == "/confirm" else Ruling.NOT_SEXTORTION
-                    done = moderation.rule_all(self._space, case, ruling, _MODERATOR)
-                    self._say(f"noted for {done} cases")
-                case ["/confirm", case]:
-                    moderation.rule(self._space, case, Ruling.CONFIRMED, _MODERATOR)
-                case ["/dismiss", case]:
-                    moderation.rule(self._space, case, Ruling.NOT_SEXTORTION, _MODERATOR)
-                    self._say(advice.on_alert(_LOCALE).dismissed)
-                case ["/advise", case, name]:
-                    moderation.advise(self._space, case, Account(NAME, name), _MODERATOR)
-                case ["/note", case, *note] if note:
-                    moderation.act(self._space, case, Act.NOTED, _MODERATOR, " ".join(note))
-                case ["/cases"]:
-                    for open_case in moderation.cases(self._space, open_only=True):
-                        self._say(summary(open_case))
-                case ["/case", case]:
-                    for event in moderation.history(self._space, case):
-                        self._say(f"{event.at:%Y-%m-%d %H:%M} {event.what} {visible(event.note)}".rstrip())
-                case ["/forget", name]:
-                    erased = self._parts.guard.forget(Account(NAME, name))
-                    self._say(f"erased; cases about them or aimed at them: {erased}")
-                case _:
-                    self._say(
-                        "moderators may say /confirm CASE [all], /dismiss CASE [all], /advise CASE NAME,"
-                        " /note CASE TEXT, /cases, /case CASE, /forget NAME"
-                    )
-        except InputError as error:
-            self._say(str(error))
-
-    def _say(self, text: str, title: str | None = None) -> None:
-        shown = Text("\n".join(map(visible, text.split("\n"))))
-        panel = Panel(shown, title=Text(title), title_align="left", border_style="green") if title else shown
-        self._console.print(panel)
 
 
 class ConsolePlatform:
@@ -229,6 +82,8 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
     if alert.kind is Kind.THREAT and alert.sender:
         head.append("  looks like sextortion by ")
         head.append(visible(alert.sender.id), style="bold")
+    elif alert.reported:
+        head.append("  a member asks the moderators for help")
     else:
         head.append("  somebody tells of being blackmailed with intimate images")
     if alert.crisis:
@@ -244,22 +99,16 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         why = sheet.nobody(alert, visible(alert.likely.id) if alert.likely else "")
         advise = "" if alert.forgotten else f" To send the advice: /advise {alert.case} NAME"
         lines.append(Text(why + advise))
-    if alert.evidence:
+    if alert.evidence and not alert.reported:
         lines.append(Text(advice.because(alert.locale, alert.evidence)))
     lines += [Text(line) for line in sheet.campaign(alert)]
     for seen in alert.evidence:
-        why = f"  {seen.probability:4.0%} {seen.marker.replace('_', ' ')}: "
-        lines.append(Text.assemble((why, "cyan"), quoted(seen)))
+        why = f"{sheet.likelihood(seen):>3} {seen.marker.replace('_', ' ')}: " if seen.message_id else ""
+        lines.append(Text.assemble((f"  {why}", "cyan"), quoted(seen)))
     if guidance:
         page = advice.guidance(alert.locale, kind=alert.kind, crisis=alert.crisis)
         lines.append(Text("\n" + page.plain(), style="dim"))
     return Group(*lines)
-
-
-def summary(case: Case) -> str:
-    """Return a case in one line."""
-    ruled = f", {case.ruling.replace('_', ' ')}" if case.ruling else ""
-    return f"{case.id}  {case.level.name.lower()}, {case.kind} by {visible(case.about.id)}{ruled}"
 
 
 def quoted(seen: Evidence) -> Text:

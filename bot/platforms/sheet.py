@@ -141,6 +141,11 @@ def nobody(alert: Alert, guess: str) -> str:
     return f"Nobody was written to, because nobody is clearly aimed at{guess and f', perhaps {guess}'}."
 
 
+def likelihood(evidence: Evidence) -> str:
+    """Return how likely a line shows what it is held to; the model is never certain."""
+    return f"{min(evidence.probability, _MOST_SURE):.0%}"
+
+
 def done(alert: Alert) -> str:
     """Return what moderators did, empty when nothing."""
     said = advice.on_alert(alert.locale).acts
@@ -201,7 +206,7 @@ def _line(alert: Alert, evidence: Sequence[Evidence], markup: Markup) -> str:
     words = markup.hidden(first.excerpt, _joined(span for one in evidence for span in one.carried))
     if not first.message_id:
         return words
-    shows = ", ".join(f"{one.marker.replace('_', ' ')} {min(one.probability, _MOST_SURE):.0%}" for one in evidence)
+    shows = ", ".join(f"{one.marker.replace('_', ' ')} {likelihood(one)}" for one in evidence)
     when = f"{markup.moment(first.at)} " if first.at else ""
     link = markup.link("message", alert.space, first.channel or alert.channel, first.message_id)
     return f"{when}{link}, {shows}: {words}"

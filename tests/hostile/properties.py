@@ -29,9 +29,10 @@ from bot.config import Config, load_config
 from bot.effects import Advice, Target
 from bot.evidence import Origin, sealed, sheet, trouble
 from bot.moderation import Event
-from bot.platforms.console import ConsolePlatform, Room, visible
+from bot.platforms.console import ConsolePlatform, visible
 from bot.platforms.discord_bot import markup as on_discord
 from bot.platforms.discord_bot import reading as discord_payloads
+from bot.platforms.room import Room
 from bot.platforms.telegram_bot import markup as on_telegram
 from bot.platforms.telegram_bot import reading as telegram_payloads
 from bot.platforms.telegram_bot import setup

@@ -54,9 +54,7 @@ async def _rule(interaction: Interaction, case: str, ruling: Ruling, said: str) 
 
 
 async def _confirm(interaction: Interaction, case: str) -> None:
-    await _rule(
-        interaction, case, Ruling.CONFIRMED, "Noted as sextortion. Save the evidence before you delete anything."
-    )
+    await _rule(interaction, case, Ruling.CONFIRMED, acts.CONFIRMED)
 
 
 async def _dismiss(interaction: Interaction, case: str) -> None:
@@ -71,7 +69,7 @@ async def _rule_all(interaction: Interaction, case: str, ruling: Ruling) -> None
     space, actor = str(interaction.guild_id), account(moderator)
     done = await asyncio.to_thread(parts.moderation.rule_all, space, case, ruling, actor)
     parts.outbox.wake()
-    await answers.answer(interaction, f"Noted for {done} cases.")
+    await answers.answer(interaction, acts.ruled_all(done))
 
 
 async def _confirm_all(interaction: Interaction, case: str) -> None:

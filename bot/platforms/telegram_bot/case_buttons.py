@@ -83,7 +83,7 @@ async def case_in(
 
 async def _confirm(client: HavenClient, query: CallbackQuery, case: Case) -> None:
     await _rule(client, query, case, Ruling.CONFIRMED)
-    await answers.tell(query, "Noted as sextortion. Save the evidence before you delete anything.", alert=True)
+    await answers.tell(query, acts.CONFIRMED, alert=True)
 
 
 async def _dismiss(client: HavenClient, query: CallbackQuery, case: Case) -> None:
@@ -104,7 +104,7 @@ async def _rule_all(client: HavenClient, query: CallbackQuery, case: Case, rulin
     await rights.check_admin(client.bot, case.space, actor)
     done = await asyncio.to_thread(client.parts.moderation.rule_all, case.space, case.id, ruling, actor)
     client.parts.outbox.wake()
-    await answers.tell(query, f"Noted for {done} cases.", alert=True)
+    await answers.tell(query, acts.ruled_all(done), alert=True)
 
 
 async def _rule(client: HavenClient, query: CallbackQuery, case: Case, ruling: Ruling) -> None:
