@@ -34,7 +34,8 @@ def scan_all(
 ) -> bool:
     """Scan every file and show what was found; return False when one could not be read to its end.
 
-    A file that cannot be read is named on standard error, after what came before its fault was shown.
+    A file that cannot be read is named on standard error, after what came before its fault was shown. That there was
+    no message in any of them is said there, too, and no success.
     """
     out = out or sys.stdout
     scanner = Scanner(classifier, Sensitivity(sensitivity))
@@ -61,7 +62,11 @@ def scan_all(
             except InputError as error:
                 sound = False
                 errors.print(Text(f"haven: {visible(str(error))}"))
-    if not as_json and conversations:
+    if not messages:
+        if sound or conversations:
+            errors.print(Text("haven: no messages were read: this is no all-clear", style="bold red"))
+        return False
+    if not as_json:
         console.print(
             Text(
                 f"{conversations:,} conversations, {messages:,} messages: Haven would have told the moderators"

@@ -523,6 +523,34 @@ def test_no_export(data: bytes, error: str) -> None:
         assert until_error(data, "x", name)[0] == []
 
 
+CALLED = {
+    "discord": "a Discord export",
+    "telegram": "a Telegram export",
+    "transcript": "a transcript",
+    "whatsapp": "a WhatsApp export",
+}
+
+
+@pytest.mark.parametrize("format_", CALLED)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_of_another_format_is_refused_with_what_it_looks_like(name: str, format_: str) -> None:
+    content = (EXPORTS / name).read_bytes()
+    own = next(one for one in CALLED if name.lower().startswith(one))
+    if own == format_:
+        assert entries(content, name, format_) == entries(content, name)
+    elif (name, format_) == ("telegram_chat.json", "transcript"):  # whose messages are from somebody, too
+        assert until_error(content, name, format_)[1].startswith(f"{name}, line 1: not JSON, one conversation a line")
+    else:
+        error = f"{name}: not {CALLED[format_]}: it looks like {CALLED[own]}"
+        assert until_error(content, name, format_) == ([], error)
+
+
+@pytest.mark.parametrize("format_", CALLED)
+def test_a_format_that_is_asked_for_makes_no_export_of_other_json(format_: str) -> None:
+    export = json.dumps({"participants": [], "messages": [{"sender_name": "Ada", "content": "hi"}]})
+    assert until_error(export.encode(), "x.json", format_)[1].endswith("it looks like other JSON")
+
+
 def test_unknown_format() -> None:
     assert until_error(b"x", "x", "msn")[1] == (
         "x: no export format is called 'msn'; there are auto, discord, telegram, transcript, whatsapp"

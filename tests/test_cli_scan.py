@@ -212,7 +212,24 @@ def test_what_comes_before_the_fault_of_an_export_is_reported(
 
 def test_a_format_that_the_file_is_not_of_is_refused(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(transcript([("a", "hello")]))
-    refused(invoke("scan", "--json", "--format", "whatsapp", "a.jsonl"), "a.jsonl: not a WhatsApp export")
+    result = invoke("scan", "--json", "--format", "whatsapp", "a.jsonl")
+    refused(result, "a.jsonl: not a WhatsApp export: it looks like a transcript")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("as_json", [["--json"], []])
+def test_a_scan_that_reads_no_message_gives_no_all_clear(
+    invoke: Invoke, refused: Refused, tmp_path: Path, as_json: list[str]
+) -> None:
+    (tmp_path / "empty.jsonl").write_text(transcript([], id="empty"))
+    (tmp_path / "good.jsonl").write_text(transcript([("a", "hello")]))
+    (tmp_path / "bad.jsonl").write_text("{")
+    result = invoke("scan", *as_json, "empty.jsonl")
+    refused(result, "haven: no messages were read: this is no all-clear")
+    assert len(result.stdout.splitlines()) == len(as_json)
+    several = invoke("scan", *as_json, "bad.jsonl", "empty.jsonl").stderr.splitlines()
+    assert several[1:] == ["haven: no messages were read: this is no all-clear"]
+    assert invoke("scan", *as_json, "empty.jsonl", "good.jsonl").exit_code == 0
 
 
 def test_what_may_not_be_read_is_named_and_the_rest_is_still_reported(

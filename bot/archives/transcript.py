@@ -90,4 +90,4 @@ def _labels(value: object) -> list[str]:
     return [name for item in value if (name := label(item))] if isinstance(value, list) else []
 
 
-FORMAT = Format("transcript", _recognises, _read)
+FORMAT = Format("transcript", "a transcript", _recognises, _read)
