@@ -116,7 +116,10 @@ def scan(
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Read chat exports and show what Haven would have done in each conversation."""
+    """Read chat exports and show what Haven would have done in each conversation.
+
+    PATH is a file, a folder with files, or - for standard input.
+    """
     from bot.app import open_classifier
     from bot.config import load_config
     from bot.report import scan_all
