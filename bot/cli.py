@@ -107,7 +107,7 @@ def doctor(config_file: Path | None) -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
 @click.option("--format", "format", type=click.Choice(_FORMATS), default="auto", show_default=True)
 @click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), help="Default: as in the settings, else normal.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per conversation on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a conversation; messages count from 0 there.")
 @_config
 def scan(
     paths: tuple[Path, ...],

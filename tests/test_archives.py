@@ -242,8 +242,33 @@ def test_transcript_takes_wrong_types_as_missing() -> None:
 
 
 def test_transcript_times_stay_in_range() -> None:
-    messages = [{"from": "a", "text": "", "t": t} for t in (-1e300, 1e300, 10**30)]
-    assert len(entries(json.dumps({"id": "x", "messages": messages}))["x"]) == 3
+    messages = [{"from": "a", "text": "", "t": t} for t in (1e300, 10**30)]
+    assert len(entries(json.dumps({"id": "x", "messages": messages}))["x"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [
+        ({"reply_to": 9}, "t.jsonl, line 2: Expected the `id` of a message before it - at `$.messages[1].reply_to`"),
+        ({"id": 3, "reply_to": 3}, "t.jsonl, line 2: Expected the `id` of a message before it"),
+        ({"reply_to": 0}, "t.jsonl, line 2: Expected the `id` of a message before it"),
+        ({"t": -5}, "t.jsonl, line 2: Expected seconds since the start, not before it - at `$.messages[1].t`"),
+        ({"t": -1e300}, "t.jsonl, line 2: Expected seconds since the start, not before it"),
+    ],
+)
+def test_transcript_with_an_answer_to_nothing_or_an_impossible_time_is_read_and_named(
+    keys: dict[str, object], error: str
+) -> None:
+    start = {"from": "a", "text": "hi", "id": 1, "t": 0}
+    talks = [
+        [start],
+        [start, {"from": "b", "text": "odd", **keys}],
+        [start, {"from": "b", "text": "yes", "reply_to": 1}],
+    ]
+    data = "".join(json.dumps({"messages": talk}) + "\n" for talk in (*talks, talks[1]))
+    found, message = until_error(data.encode(), "t.jsonl")
+    assert found == ["hi", "hi", "odd", "hi", "yes", "hi", "odd"]
+    assert message.startswith(error)
 
 
 # Discord

@@ -227,6 +227,16 @@ def test_what_comes_before_the_fault_of_an_export_is_reported(
     assert [one["conversation"] for one in objects(result)] == ["whole"]
 
 
+def test_a_transcript_that_cannot_be_meant_so_is_scanned_and_named(
+    invoke: Invoke, refused: Refused, tmp_path: Path, threatened: Spoken
+) -> None:
+    odd = json.dumps({"messages": [{"from": "a", "text": "yes", "reply_to": 1}]})
+    (tmp_path / "a.jsonl").write_text(f"{odd}\n{transcript(threatened)}")
+    result = invoke("scan", "--json", "a.jsonl")
+    refused(result, "a.jsonl, line 1: Expected the `id` of a message before it")
+    assert [one["verdict"] for one in objects(result)] == ["none", "sextortion"]
+
+
 def test_a_format_that_the_file_is_not_of_is_refused(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(transcript([("a", "hello")]))
     result = invoke("scan", "--json", "--format", "whatsapp", "a.jsonl")
