@@ -171,20 +171,23 @@ def example() -> None:
     click.echo(text(), nl=False)
 
 
-@main.command()
+@main.command(context_settings={"ignore_unknown_options": True})  # the id of a channel begins with a minus
 @click.argument("platform")
-@click.argument("account")
+@click.argument("id")
 @_config
-def forget(platform: str, account: str, config_file: Path | None) -> None:
-    """Erase everything about an account (a platform's name and the account's id) from the database."""
-    from bot.app import now
-    from bot.upkeep import existing_store
-    from classifiers.conversation import Account
+def forget(platform: str, id: str, config_file: Path | None) -> None:
+    """Erase everything about an account from the database.
 
-    store = existing_store(config_file, os.environ)
-    erased = store.forget(Account(_printable(platform), _printable(account)), now().timestamp())
-    store.close()
-    click.echo(f"erased; cases about this account or aimed at it: {erased}")
+    PLATFORM is console, discord or telegram. ID is the number of the account there; on the console, its name.
+    """
+    from bot.platforms.console import visible
+    from bot.upkeep import forget as erase
+
+    erased = erase(config_file, os.environ, _printable(platform), _printable(id))
+    if erased is None:
+        click.echo(visible(f"nothing was kept about {_printable(id)} on {platform}"))
+    else:
+        click.echo(f"erased; cases about this account or aimed at it: {erased}")
 
 
 @main.command()

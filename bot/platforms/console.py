@@ -160,6 +160,8 @@ class Room:
                 case ["/case", case]:
                     for event in moderation.history(self._space, case):
                         self._say(f"{event.at:%Y-%m-%d %H:%M} {event.what} {visible(event.note)}".rstrip())
+                case ["/forget", name] if not self._parts.guard.holds(Account(NAME, name)):
+                    self._say(f"nothing was kept about {name}")
                 case ["/forget", name]:
                     erased = self._parts.guard.forget(Account(NAME, name))
                     self._say(f"erased; cases about them or aimed at them: {erased}")
