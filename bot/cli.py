@@ -233,7 +233,10 @@ def key() -> None:
 @key.command()
 @_config
 def rotate(config_file: Path | None) -> None:
-    """Encrypt everything with a new key; Haven must not run."""
+    """Encrypt everything with a new key; Haven must not run.
+
+    A key in a file gives way to a new one there. Where HAVEN_KEY holds the key, HAVEN_NEW_KEY has to hold the new one.
+    """
     from bot.platforms.console import visible
     from bot.upkeep import rotate_key
 

@@ -102,6 +102,10 @@ def _new_seal(key_file: Path, environment: Environment) -> Seal:
         if not new or new == old:
             raise InputError(f"{NEW_KEY_VARIABLE}: no new key; where {KEY_VARIABLE} holds the key, it comes from there")
         return Seal(new.encode(), NEW_KEY_VARIABLE)
+    if environment.get(NEW_KEY_VARIABLE):
+        raise InputError(
+            f"{NEW_KEY_VARIABLE}: {KEY_VARIABLE} is not set, and the key is that of {key_file}; set both or neither"
+        )
     made = next_key_file(key_file)
     made.unlink(missing_ok=True)
     make_key(made)

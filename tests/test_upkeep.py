@@ -235,6 +235,17 @@ def test_a_key_from_the_environment_gives_way_to_another_one_from_there(
         check_all(store)
 
 
+def test_a_new_key_in_the_environment_is_refused_where_the_old_one_is_in_a_file(
+    tmp_path: Path, haven: Run, refused: Refused
+) -> None:
+    built(tmp_path, VERSIONS[-1])
+    new = Fernet.generate_key().decode()
+    refused(haven("key", "rotate", HAVEN_NEW_KEY=new), "HAVEN_NEW_KEY: HAVEN_KEY is not set", "haven.key", "set both")
+    assert (tmp_path / "haven.key").read_bytes() == KEY
+    assert not next_key_file(tmp_path / "haven.key").exists()
+    assert haven("key", "rotate", HAVEN_NEW_KEY="").returncode == 0
+
+
 def test_evidence_of_before_a_new_key_can_still_be_verified(tmp_path: Path, haven: Run, refused: Refused) -> None:
     built(tmp_path, VERSIONS[-1])
     for number in range(3):
