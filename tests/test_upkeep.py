@@ -452,6 +452,7 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven:
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('haven', 'm999_later', '')"
         )
     Store(tmp_path / "others.db", one_time_seal()).close()
+    (tmp_path / "link.db").symlink_to("haven.db")
     for name, *changes in (
         ("acts.db", "CREATE TRIGGER acts AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END"),
         ("sees.db", "ALTER TABLE seal RENAME TO hidden", "CREATE VIEW seal AS SELECT id, proof FROM hidden"),
@@ -469,6 +470,8 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven:
         ("others.db", "others.db: haven.key: this key does not open"),
         ("acts.db", "acts.db: it has what Haven never made: acts"),
         ("sees.db", "sees.db: not a backup of Haven, or damaged: it has a view"),
+        ("haven.db", "haven.db: is the database itself"),
+        ("link.db", "link.db: is the database itself"),
         ("none.db", "none.db: No such file"),
         (".", "Is a directory"),
     ):
