@@ -40,6 +40,8 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
     refused, and nothing is changed. What waited to be delivered may have been delivered since, so that no warning that
     waited is sent.
     """
+    if file.exists() and path.exists() and file.samefile(path):
+        raise InputError(f"{file}: is the database itself; name a backup of it")
     fresh = _beside(path, ".restoring")
     _remove(fresh)
     try:

@@ -107,7 +107,7 @@ def doctor(config_file: Path | None) -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_PATH)
 @click.option("--format", "format", type=click.Choice(_FORMATS), default="auto", show_default=True)
 @click.option("--sensitivity", type=click.Choice(_SENSITIVITIES), help="Default: as in the settings, else normal.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per conversation on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a conversation; messages count from 0 there.")
 @_config
 def scan(
     paths: tuple[Path, ...],
@@ -116,7 +116,10 @@ def scan(
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Read chat exports and show what Haven would have done in each conversation."""
+    """Read chat exports and show what Haven would have done in each conversation.
+
+    PATH is a file, a folder with files, or - for standard input.
+    """
     from bot.app import open_classifier
     from bot.config import load_config
     from bot.report import scan_all
@@ -168,21 +171,24 @@ def example() -> None:
     click.echo(text(), nl=False)
 
 
-@main.command()
+@main.command(context_settings={"ignore_unknown_options": True})  # the id of a channel begins with a minus
 @click.argument("platform")
-@click.argument("account")
+@click.argument("id")
 @_config
-def forget(platform: str, account: str, config_file: Path | None) -> None:
-    """Erase everything about an account (a platform's name and the account's id) from the database."""
-    from bot.app import now
-    from bot.platforms.console import visible
-    from bot.upkeep import existing_store, replaced
-    from classifiers.conversation import Account
+def forget(platform: str, id: str, config_file: Path | None) -> None:
+    """Erase everything about an account from the database.
 
-    store = existing_store(config_file, os.environ)
-    erased = store.forget(Account(_printable(platform), _printable(account)), now().timestamp())
-    store.close()
-    click.echo(f"erased; cases about this account or aimed at it: {erased}")
+    PLATFORM is console, discord or telegram. ID is the number of the account there; on the console, its name.
+    """
+    from bot.platforms.console import visible
+    from bot.upkeep import forget as erase
+    from bot.upkeep import replaced
+
+    erased = erase(config_file, os.environ, _printable(platform), _printable(id))
+    if erased is None:
+        click.echo(visible(f"nothing was kept about {_printable(id)} on {platform}"))
+    else:
+        click.echo(f"erased; cases about this account or aimed at it: {erased}")
     for file in replaced(config_file):
         click.echo(visible(f"{file}: from before a restore, and not changed by this: delete it"))
 
@@ -234,7 +240,10 @@ def key() -> None:
 @key.command()
 @_config
 def rotate(config_file: Path | None) -> None:
-    """Encrypt everything with a new key; Haven must not run."""
+    """Encrypt everything with a new key; Haven must not run.
+
+    A key in a file gives way to a new one there. Where HAVEN_KEY holds the key, HAVEN_NEW_KEY has to hold the new one.
+    """
     from bot.platforms.console import visible
     from bot.upkeep import rotate_key
 

@@ -106,6 +106,11 @@ class Guard:
         """How many conversations are in memory, and how many of them are those of live cases."""
         return len(self._memory), self._memory.held
 
+    def holds(self, account: Account) -> bool:
+        """Return whether there is anything about an account, here or in the database."""
+        with self._lock:
+            return self._memory.holds(account) or self._store.holds(account)
+
     def forget(self, account: Account, *, own: bool = False) -> int:
         """Erase everything about an account, here and in the database; return how many cases lost content.
 

@@ -50,6 +50,10 @@ class Memory:
         if len(self._held) > self._max_conversations // 2:
             self._let_go(next(iter(self._held)))
 
+    def holds(self, account: Account) -> bool:
+        """Return whether there is a line that the account wrote."""
+        return any(line.author == account for one in self._conversations.values() for line in one.lines)
+
     def forget(self, account: Account) -> None:
         """Drop what the account wrote."""
         for conversation in self._conversations.values():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,6 +22,7 @@ from classifiers.classifier import Classifier
 from classifiers.errors import InputError
 
 _SUFFIXES = (".json", ".jsonl", ".csv", ".txt")
+_STANDARD_INPUT = Path("-")
 
 
 def scan_all(
@@ -34,7 +36,8 @@ def scan_all(
 ) -> bool:
     """Scan every file and show what was found; return False when one could not be read to its end.
 
-    A file that cannot be read is named on standard error, after what came before its fault was shown.
+    A file that cannot be read is named on standard error, after what came before its fault was shown. That there was
+    no message in any of them is said there, too, and no success.
     """
     out = out or sys.stdout
     scanner = Scanner(classifier, Sensitivity(sensitivity))
@@ -61,7 +64,11 @@ def scan_all(
             except InputError as error:
                 sound = False
                 errors.print(Text(f"haven: {visible(str(error))}"))
-    if not as_json and conversations:
+    if not messages:
+        if sound or conversations:
+            errors.print(Text("haven: no messages were read: this is no all-clear", style="bold red"))
+        return False
+    if not as_json:
         console.print(
             Text(
                 f"{conversations:,} conversations, {messages:,} messages: Haven would have told the moderators"
@@ -96,32 +103,42 @@ def render(report: Report) -> Text:
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield files as given, and of folders all that may be exports, sorted."""
+    """Yield files as given, and of folders all that may be exports, sorted; each once."""
+    yielded: set[str] = set()
     for path in paths:
         found: list[Path] = []
         with suppress(OSError):
             if path.is_dir():
                 found = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and file.is_file())
-        yield from found or [path]
+        for file in found or [path]:
+            if (real := os.path.realpath(file)) not in yielded:
+                yielded.add(real)
+                yield file
 
 
 def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iterator[Report]:
-    try:
-        size = path.stat().st_size
-        stream = path.open("rb")
-    except IsADirectoryError:
-        raise InputError(f"{path}: no chat exports in this folder (looked for {', '.join(_SUFFIXES)})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error.strerror}") from None
-    task = progress.add_task(visible(path.name), total=size)
+    name, size, stream = _opened(path)
+    task = progress.add_task(visible(Path(name).name), total=size)
     with stream, progress.wrap_file(stream, task_id=task) as wrapped:
         try:
-            for conversation in read(wrapped, str(path), format):
+            for conversation in read(wrapped, name, format):
                 report, fault = scanner.scan(conversation.id, conversation.entries)
                 yield report
                 if fault:
                     raise fault
         except OSError as error:
-            raise InputError(f"{path}: cannot read: {error.strerror}") from None
+            raise InputError(f"{name}: cannot read: {error.strerror}") from None
         finally:
             progress.remove_task(task)
+
+
+def _opened(path: Path) -> tuple[str, int, BinaryIO]:
+    """Return what a file is called, its size and its bytes."""
+    if path == _STANDARD_INPUT:
+        return "standard input", 0, sys.stdin.buffer
+    try:
+        return str(path), path.stat().st_size, path.open("rb")
+    except IsADirectoryError:
+        raise InputError(f"{path}: no chat exports in this folder (looked for {', '.join(_SUFFIXES)})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot read: {error.strerror}") from None

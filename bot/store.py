@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -61,6 +62,17 @@ class Store(Cases):
         else:
             self.sweep()
         return len(lines)
+
+    def holds(self, account: Account) -> bool:
+        """Return whether anything about the account is kept, their choice about warnings included."""
+        named = self.query(
+            "SELECT 1 FROM (SELECT platform, account FROM cases UNION ALL SELECT platform, account FROM targets"
+            " UNION ALL SELECT platform, account FROM recipients UNION ALL SELECT platform, account FROM audit)"
+            " WHERE platform = ? AND account = ? LIMIT 1",
+            self._key(account),
+        )
+        theirs = self.query("SELECT 1 FROM cases WHERE space = ? LIMIT 1", (self.placed(private_space(account)),))
+        return bool(named or theirs) or any(self._calling(account)) or any(self._paging(account))
 
     def purge(self, space: str, before: datetime) -> int:
         """Erase the cases of a space last seen before then with all that hangs on them, and when people were warned."""
@@ -159,15 +171,24 @@ class Store(Cases):
             "UPDATE audit SET account = '', who = NULL, note = NULL WHERE platform = ? AND account = ?",
             self._key(account),
         )
+        for space, chosen in self._calling(account):
+            kept = msgspec.json.encode(chosen | {"page_role": ""})
+            self.db.conn.execute("UPDATE spaces SET settings = ? WHERE space = ?", (self.seal.close(kept), space))
+        for case in self._paging(account):
+            self._write_case(replace(case, page=None))
+            self._redact_waiting(replace(case, page=None), account)
+
+    def _calling(self, account: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the spaces that call the account to urgent cases, with what they chose."""
         for space, settings in self.query("SELECT space, settings FROM spaces WHERE settings IS NOT NULL"):
             chosen = msgspec.json.decode(self.seal.open(settings), type=dict[str, Any])
             if chosen.get("page_role") == account.id:
-                kept = msgspec.json.encode(chosen | {"page_role": ""})
-                self.db.conn.execute("UPDATE spaces SET settings = ? WHERE space = ?", (self.seal.close(kept), space))
-        for (body,) in self.query("SELECT body FROM cases"):
-            if (case := self._case(body)).page == account.id:
-                self._write_case(replace(case, page=None))
-                self._redact_waiting(replace(case, page=None), account)
+                yield space, chosen
+
+    def _paging(self, account: Account) -> Iterator[Case]:
+        """Yield the cases to which the account is called."""
+        cases = (self._case(body) for (body,) in self.query("SELECT body FROM cases"))
+        yield from (case for case in cases if case.page == account.id)
 
     def _note(self, space: str, act: str, now: float, case: str | None = None) -> None:
         """Add a line to the audit trail that names nobody."""

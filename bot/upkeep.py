@@ -1,8 +1,9 @@
-"""What the owner of a Haven does with its database: a new key, copies, what one file of evidence is worth."""
+"""What the owner of a Haven does with its database: forgetting, a new key, copies, what a file of evidence is worth."""
 
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -15,10 +16,17 @@ from bot.evidence import trouble
 from bot.rotation import former_keys, rotate
 from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
 from bot.store import Store
+from classifiers.conversation import Account
 from classifiers.errors import InputError
 
 Environment = Mapping[str, str]
 _REPLACED = ".replaced-"
+ID_FORMS = {
+    "console": (re.compile(r"[^\s>][^>]{0,63}"), "a name, as in: name> text"),
+    "discord": (re.compile(r"[1-9][0-9]{0,19}"), "a number, such as 80351110224678912"),
+    "telegram": (re.compile(r"-?[1-9][0-9]{0,19}"), "a number, such as 471100815 (of a channel -1004711008155)"),
+}
+"""What the id of an account looks like on each platform."""
 
 
 def existing_store(config_file: Path | None, environment: Environment) -> Store:
@@ -27,6 +35,18 @@ def existing_store(config_file: Path | None, environment: Environment) -> Store:
     if not (folder / config.store.database).exists():
         raise InputError(f"{folder / config.store.database}: there is no database")
     return open_store(config, folder, environment)
+
+
+def forget(config_file: Path | None, environment: Environment, platform: str, id: str) -> int | None:
+    """Erase everything about an account; return how many cases lost content, None where nothing was kept about it."""
+    if platform not in ID_FORMS:
+        raise InputError(f"unknown platform {platform!r}; known: {', '.join(ID_FORMS)}")
+    form, expected = ID_FORMS[platform]
+    if not form.fullmatch(id):
+        raise InputError(f"{id!r} is not an id of an account on {platform}; expected {expected}")
+    account = Account(platform, id)
+    with closing(existing_store(config_file, environment)) as store:
+        return store.forget(account, now().timestamp()) if store.holds(account) else None
 
 
 def rotate_key(config_file: Path | None, environment: Environment) -> str:
@@ -91,6 +111,10 @@ def _new_seal(key_file: Path, environment: Environment) -> Seal:
         if not new or new == old:
             raise InputError(f"{NEW_KEY_VARIABLE}: no new key; where {KEY_VARIABLE} holds the key, it comes from there")
         return Seal(new.encode(), NEW_KEY_VARIABLE)
+    if environment.get(NEW_KEY_VARIABLE):
+        raise InputError(
+            f"{NEW_KEY_VARIABLE}: {KEY_VARIABLE} is not set, and the key is that of {key_file}; set both or neither"
+        )
     made = next_key_file(key_file)
     made.unlink(missing_ok=True)
     make_key(made)

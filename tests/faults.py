@@ -1,6 +1,6 @@
 """Harms a real Haven at every step between "message read" and "delivery settled", and holds it to its promise.
 
-    python tests/faults.py          every fault at every step (about eleven minutes on two cores)
+    python tests/faults.py          every fault at every step (about thirteen minutes on two cores)
     python tests/faults.py --once   one fault in each cell of the table
 
 Exit code 1, and a line for each cell, where something of the promise is broken.
@@ -23,12 +23,17 @@ from faulting.matrix import Table, adapters, core
 
 from bot.app import open_classifier
 
+LEGEND = """\
+Rows are the steps of a message through Haven, columns what is done to it there. A number says how often that was tried
+and the promise held, RED that it was broken or nothing was tried; a dash is what cannot be.
+"""
 LEAST = 500
 LEAST_ONCE = 200
 
 
 def report(tables: Sequence[Table], least: int) -> Iterator[str]:
-    """Yield the tables, a line for each cell that is not green, and the verdict."""
+    """Yield the tables under their legend, a line for each cell that is not green, and the verdict."""
+    yield LEGEND
     for table in tables:
         yield from (*table.lines(), "")
     red = [line for table in tables for line in table.red()]

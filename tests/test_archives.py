@@ -242,8 +242,33 @@ def test_transcript_takes_wrong_types_as_missing() -> None:
 
 
 def test_transcript_times_stay_in_range() -> None:
-    messages = [{"from": "a", "text": "", "t": t} for t in (-1e300, 1e300, 10**30)]
-    assert len(entries(json.dumps({"id": "x", "messages": messages}))["x"]) == 3
+    messages = [{"from": "a", "text": "", "t": t} for t in (1e300, 10**30)]
+    assert len(entries(json.dumps({"id": "x", "messages": messages}))["x"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [
+        ({"reply_to": 9}, "t.jsonl, line 2: Expected the `id` of a message before it - at `$.messages[1].reply_to`"),
+        ({"id": 3, "reply_to": 3}, "t.jsonl, line 2: Expected the `id` of a message before it"),
+        ({"reply_to": 0}, "t.jsonl, line 2: Expected the `id` of a message before it"),
+        ({"t": -5}, "t.jsonl, line 2: Expected seconds since the start, not before it - at `$.messages[1].t`"),
+        ({"t": -1e300}, "t.jsonl, line 2: Expected seconds since the start, not before it"),
+    ],
+)
+def test_transcript_with_an_answer_to_nothing_or_an_impossible_time_is_read_and_named(
+    keys: dict[str, object], error: str
+) -> None:
+    start = {"from": "a", "text": "hi", "id": 1, "t": 0}
+    talks = [
+        [start],
+        [start, {"from": "b", "text": "odd", **keys}],
+        [start, {"from": "b", "text": "yes", "reply_to": 1}],
+    ]
+    data = "".join(json.dumps({"messages": talk}) + "\n" for talk in (*talks, talks[1]))
+    found, message = until_error(data.encode(), "t.jsonl")
+    assert found == ["hi", "hi", "odd", "hi", "yes", "hi", "odd"]
+    assert message.startswith(error)
 
 
 # Discord
@@ -521,6 +546,34 @@ def test_no_export(data: bytes, error: str) -> None:
     assert error in message
     for name in NAMES[1:]:
         assert until_error(data, "x", name)[0] == []
+
+
+CALLED = {
+    "discord": "a Discord export",
+    "telegram": "a Telegram export",
+    "transcript": "a transcript",
+    "whatsapp": "a WhatsApp export",
+}
+
+
+@pytest.mark.parametrize("format_", CALLED)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_of_another_format_is_refused_with_what_it_looks_like(name: str, format_: str) -> None:
+    content = (EXPORTS / name).read_bytes()
+    own = next(one for one in CALLED if name.lower().startswith(one))
+    if own == format_:
+        assert entries(content, name, format_) == entries(content, name)
+    elif (name, format_) == ("telegram_chat.json", "transcript"):  # whose messages are from somebody, too
+        assert until_error(content, name, format_)[1].startswith(f"{name}, line 1: not JSON, one conversation a line")
+    else:
+        error = f"{name}: not {CALLED[format_]}: it looks like {CALLED[own]}"
+        assert until_error(content, name, format_) == ([], error)
+
+
+@pytest.mark.parametrize("format_", CALLED)
+def test_a_format_that_is_asked_for_makes_no_export_of_other_json(format_: str) -> None:
+    export = json.dumps({"participants": [], "messages": [{"sender_name": "Ada", "content": "hi"}]})
+    assert until_error(export.encode(), "x.json", format_)[1].endswith("it looks like other JSON")
 
 
 def test_unknown_format() -> None:

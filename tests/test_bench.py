@@ -313,6 +313,7 @@ def _page_shows(page: Path, found: dict[str, Any], plots: Path) -> None:
     assert text.startswith("before\n<!-- haven bench: begin -->\n")
     assert text.endswith("<!-- haven bench: end -->\nafter\n")
     assert "old" not in text.split("\n")
+    assert text.split("\n\n")[1].startswith("A quick run, in which everything is tried and no number means anything.")
     assert found["machine"]["cpu"] in text
     assert f"{found['guard']['per_second']:,.0f}" in text
     pictures = re.findall(r"!\[.+\]\((.+)\)", text)

@@ -23,6 +23,9 @@ from click.testing import Result
 
 from bot import advice
 from bot.cli import main
+from bot.config import TOKEN_VARIABLES
+from bot.platforms.console import NAME as CONSOLE
+from bot.upkeep import ID_FORMS
 from classifiers.artefact import MANIFEST_FILE, MODEL_FILE, bundled
 from classifiers.assessment import Kind
 
@@ -97,6 +100,7 @@ def test_the_readme_names_no_command_that_is_not_there() -> None:
         ["config", "check", "more"],
         ["forget"],
         ["forget", "console"],
+        ["forget", "console", "sam", "--all"],
         ["train", "--jobs", "0"],
         ["train", "--jobs", "many"],
     ],
@@ -423,8 +427,50 @@ def test_forget_erases_an_account_from_the_file(haven: Run, invoke: Invoke, data
     result = haven("forget", "console", "samantha77")
     said = "erased; cases about this account or aimed at it: 1\n"
     assert (result.returncode, result.stdout, result.stderr) == (0, said, "")
-    assert invoke("forget", "console", "samantha77").stdout == "erased; cases about this account or aimed at it: 0\n"
+    assert invoke("forget", "console", "samantha77").stdout == "nothing was kept about samantha77 on console\n"
     assert invoke("forget", "console", "kayla_x").stdout == "erased; cases about this account or aimed at it: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("platform", "id", "words"),
+    [
+        ("discrod", "80351110224678912", ["unknown platform 'discrod'; known: console, discord, telegram"]),
+        ("Discord", "80351110224678912", ["unknown platform 'Discord'"]),
+        ("discord", "@sam", ["'@sam' is not an id of an account on discord; expected a number"]),
+        ("discord", "-5", ["'-5' is not an id"]),
+        ("telegram", "four", ["'four' is not an id of an account on telegram; expected a number"]),
+        ("telegram", "٤٧", ["is not an id"]),
+        ("console", "sam> hi", ["is not an id of an account on console; expected a name"]),
+        ("console", "", ["'' is not an id of an account on console; expected a name"]),
+    ],
+)
+def test_forget_refuses_what_is_no_account_and_erases_nothing(
+    invoke: Invoke, refused: Refused, database: Path, platform: str, id: str, words: list[str]
+) -> None:
+    before = database.read_bytes()
+    refused(invoke("forget", platform, id), *words)
+    assert before == database.read_bytes()
+
+
+@pytest.mark.parametrize("account", [("discord", "80351110224678912"), ("telegram", "-1004711008155")])
+def test_forget_says_that_nothing_was_kept_and_notes_nothing(
+    invoke: Invoke, database: Path, account: tuple[str, str]
+) -> None:
+    result = invoke("forget", *account)
+    assert (result.exit_code, result.stdout) == (0, f"nothing was kept about {account[1]} on {account[0]}\n")
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT * FROM audit WHERE act = 'somebody_forgotten'").fetchall() == []
+
+
+def test_forget_knows_every_platform_and_help_and_readme_name_them(invoke: Invoke) -> None:
+    assert set(ID_FORMS) == {CONSOLE, *TOKEN_VARIABLES}
+    told = invoke("forget", "--help").stdout
+    (line,) = (
+        line for line in (ROOT / "README.md").read_text(encoding="utf-8").split("\n") if "`haven forget P" in line
+    )
+    for platform in ID_FORMS:
+        assert platform in told
+        assert f"`{platform}`" in line
 
 
 def test_forget_needs_a_database_and_makes_none(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:

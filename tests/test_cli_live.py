@@ -409,6 +409,17 @@ def test_members_see_what_is_kept_about_them_and_can_have_it_erased(
     assert "sam" not in edits[-1]
 
 
+def test_moderators_learn_whether_there_was_anything_to_forget(rehearsal: Talk, threat: Threat) -> None:
+    rehearsal.say("/forget sam", *threat("kayla", "sam"), "ben> hello", "/forget sam", "/forget ben", "/forget ben")
+    assert rehearsal.end() == 0
+    assert [line for line in rehearsal.heard.splitlines() if re.match("nothing was kept|erased", line)] == [
+        "nothing was kept about sam",
+        "erased; cases about them or aimed at them: 1",
+        "erased; cases about them or aimed at them: 0",
+        "nothing was kept about ben",
+    ]
+
+
 def test_moderators_see_the_cases_and_what_happened_to_one(rehearsal: Talk, threat: Threat) -> None:
     rehearsal.say("/cases", *threat("kayla", "sam"))
     rehearsal.until("^None is open.$")

@@ -103,7 +103,7 @@ def test_a_decision_uses_no_later_message(invoke: Invoke, tmp_path: Path, threat
 
 def test_no_conversation_leaks_into_the_next(invoke: Invoke, tmp_path: Path, threatened: Spoken) -> None:
     (tmp_path / "a.jsonl").write_text(transcript(threatened, id="same") * 2 + transcript(threatened[-1:], id="same"))
-    first, second, last = objects(invoke("scan", "--json", "a.jsonl", "a.jsonl"))[:3]
+    first, second, last = objects(invoke("scan", "--json", "a.jsonl"))
     assert first == second
     assert last["first_advice"] is None
 
@@ -131,6 +131,23 @@ def test_the_exports_of_a_folder_are_scanned_in_order(invoke: Invoke, tmp_path: 
     result = invoke("scan", "--json", "chats")
     assert (result.exit_code, result.stderr) == (0, "")
     assert [one["conversation"] for one in objects(result)] == ["a.jsonl", "b.jsonl", "older/c.jsonl"]
+
+
+def test_a_file_that_is_named_twice_is_read_once(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "chats").mkdir()
+    (tmp_path / "chats" / "a.jsonl").write_text(transcript([("a", "hello")], id="a"))
+    (tmp_path / "link.jsonl").symlink_to("chats/a.jsonl")
+    result = invoke("scan", "--json", "chats/a.jsonl", "chats", tmp_path / "chats", "link.jsonl")
+    assert (result.exit_code, [one["conversation"] for one in objects(result)]) == (0, ["a"])
+    assert invoke("scan", "chats", "chats").stdout.startswith("1 conversations, 1 messages: ")
+
+
+def test_standard_input_is_read_where_it_is_named(haven: Run, refused: Refused, threatened: Spoken) -> None:
+    result = haven("scan", "--json", "-", "-", said=transcript(threatened))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [(one["conversation"], one["verdict"]) for one in objects(result)] == [("standard input:1", "sextortion")]
+    refused(haven("scan", "-", said="Dear diary"), "standard input: not a chat export that Haven knows")
+    refused(haven("scan", "-"), "standard input: the file is empty")
 
 
 def test_very_long_messages_are_read(invoke: Invoke, tmp_path: Path, threatened: Spoken) -> None:
@@ -210,9 +227,36 @@ def test_what_comes_before_the_fault_of_an_export_is_reported(
     assert [one["conversation"] for one in objects(result)] == ["whole"]
 
 
+def test_a_transcript_that_cannot_be_meant_so_is_scanned_and_named(
+    invoke: Invoke, refused: Refused, tmp_path: Path, threatened: Spoken
+) -> None:
+    odd = json.dumps({"messages": [{"from": "a", "text": "yes", "reply_to": 1}]})
+    (tmp_path / "a.jsonl").write_text(f"{odd}\n{transcript(threatened)}")
+    result = invoke("scan", "--json", "a.jsonl")
+    refused(result, "a.jsonl, line 1: Expected the `id` of a message before it")
+    assert [one["verdict"] for one in objects(result)] == ["none", "sextortion"]
+
+
 def test_a_format_that_the_file_is_not_of_is_refused(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(transcript([("a", "hello")]))
-    refused(invoke("scan", "--json", "--format", "whatsapp", "a.jsonl"), "a.jsonl: not a WhatsApp export")
+    result = invoke("scan", "--json", "--format", "whatsapp", "a.jsonl")
+    refused(result, "a.jsonl: not a WhatsApp export: it looks like a transcript")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("as_json", [["--json"], []])
+def test_a_scan_that_reads_no_message_gives_no_all_clear(
+    invoke: Invoke, refused: Refused, tmp_path: Path, as_json: list[str]
+) -> None:
+    (tmp_path / "empty.jsonl").write_text(transcript([], id="empty"))
+    (tmp_path / "good.jsonl").write_text(transcript([("a", "hello")]))
+    (tmp_path / "bad.jsonl").write_text("{")
+    result = invoke("scan", *as_json, "empty.jsonl")
+    refused(result, "haven: no messages were read: this is no all-clear")
+    assert len(result.stdout.splitlines()) == len(as_json)
+    several = invoke("scan", *as_json, "bad.jsonl", "empty.jsonl").stderr.splitlines()
+    assert several[1:] == ["haven: no messages were read: this is no all-clear"]
+    assert invoke("scan", *as_json, "empty.jsonl", "good.jsonl").exit_code == 0
 
 
 def test_what_may_not_be_read_is_named_and_the_rest_is_still_reported(
@@ -229,8 +273,7 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_still_reported(
     assert result.returncode == 1
     assert [one["conversation"] for one in objects(result)] == ["open.jsonl:1"]
     assert result.stderr.splitlines() == [
-        f"haven: {name}: cannot read: Permission denied"
-        for name in ("closed", "closed/in.jsonl", "closed.jsonl", "closed.jsonl")
+        f"haven: {name}: cannot read: Permission denied" for name in ("closed", "closed/in.jsonl", "closed.jsonl")
     ]
 
 

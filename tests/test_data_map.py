@@ -157,9 +157,11 @@ def test_what_is_forgotten_is_gone_from_file_log_and_index(
     before = sealed(store)
     named = {value for value in before if account.id.encode() in store.seal.open(value)}
     assert named
+    assert store.holds(account)
     result = haven("forget", "telegram", account.id)
     assert (result.returncode, result.stderr) == (0, "")
     chosen = store.recipient(account).opted_in is not None
+    assert store.holds(account) == chosen
     left = [column for column, content in contents(store) if account.id.encode() in content]
     assert left == ["recipients.who"] * chosen
     held = bytes_of(tmp_path)
@@ -209,6 +211,17 @@ def test_a_forgotten_moderator_leaves_what_they_did_and_is_not_called_any_more(s
     line = records.trail("-100")[0]
     assert (line.act, line.actor, line.note) == ("noted", None, "")
     assert records.settings("-100") == {"mode": "alert", "page_role": ""}
+
+
+def test_who_is_only_called_to_urgent_cases_is_held_until_forgotten(store: Store) -> None:
+    called, paged = Account("telegram", "4712"), Account("telegram", "4713")
+    assert not store.holds(called)
+    Records(store).choose("-300", {"page_role": called.id})
+    store.record(replace(case("c4", "-100", BEN, BEN), page=paged.id), [], 12.0)
+    for account in (called, paged):
+        assert store.holds(account)
+        store.forget(account, 20.0)
+        assert not store.holds(account)
 
 
 def test_leaving_a_space_is_on_the_trail(store: Store) -> None:

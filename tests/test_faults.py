@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,9 +25,19 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 def test_one_fault_in_each_cell_breaks_nothing(environment: dict[str, str]) -> None:
     done = run(environment, "tests/faults.py", "--once")
-    assert "RED" not in done.stdout, done.stdout
+    assert "RED: " not in done.stdout, done.stdout
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].endswith("all cells are green")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Rows are the steps")
+    assert lines[-1].endswith("all cells are green")
+
+
+def test_everything_says_the_same_of_how_long_the_whole_matrix_takes() -> None:
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("tests/faults.py", "CONTRIBUTING.md")]
+    (measured,) = re.findall(
+        r"in (\w+) minutes:\n\n```\n +kill -9", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    )
+    assert [re.findall(r"\(about (\w+) minutes on two cores[;)]", page)[-1] for page in pages] == [measured] * 2
 
 
 @pytest.mark.parametrize(

@@ -274,7 +274,8 @@ def _taken(work: Callable[[str], object], text: str) -> float:
     return time.process_time() - begun
 
 
-_SAID = '{"messages":[{"from":"a","author":{},"text":"'
+_PLACE = '{"guild":{},"channel":{},"type":"personal_chat","messages":['
+_SAID = _PLACE + '{"from":"a","author":{},"text":"'
 _BOUNDED: dict[str, tuple[int, Callable[[str], object]]] = {
     "normalise": (1_000, normalise),
     "spans": (1_000, spans),
@@ -287,7 +288,7 @@ _BOUNDED: dict[str, tuple[int, Callable[[str], object]]] = {
     "a message of Discord": (20_000, lambda text: properties.check_discord(payloads.on_discord(text, forwarded=text))),
     "a message of Telegram": (20_000, lambda text: properties.check_telegram(payloads.on_telegram(text, quote=text))),
     "Discord's JSON": (50_000, _export("a.json", "discord", _SAID, '"}]}')),
-    "Discord's JSON, values": (50_000, _export("a.json", "discord", '{"messages":[', "]}")),
+    "Discord's JSON, values": (50_000, _export("a.json", "discord", _PLACE, "]}")),
     "Discord's CSV": (50_000, _export("a.csv", "discord", 'AuthorID,Date,Content\n1,2,"', '"')),
     "Telegram's JSON": (50_000, _export("a.json", "telegram", _SAID, '"}]}')),
     "a transcript": (50_000, _export("a.jsonl", "transcript", _SAID, '"}]}')),

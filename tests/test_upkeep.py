@@ -235,6 +235,17 @@ def test_a_key_from_the_environment_gives_way_to_another_one_from_there(
         check_all(store)
 
 
+def test_a_new_key_in_the_environment_is_refused_where_the_old_one_is_in_a_file(
+    tmp_path: Path, haven: Run, refused: Refused
+) -> None:
+    built(tmp_path, VERSIONS[-1])
+    new = Fernet.generate_key().decode()
+    refused(haven("key", "rotate", HAVEN_NEW_KEY=new), "HAVEN_NEW_KEY: HAVEN_KEY is not set", "haven.key", "set both")
+    assert (tmp_path / "haven.key").read_bytes() == KEY
+    assert not next_key_file(tmp_path / "haven.key").exists()
+    assert haven("key", "rotate", HAVEN_NEW_KEY="").returncode == 0
+
+
 def test_evidence_of_before_a_new_key_can_still_be_verified(tmp_path: Path, haven: Run, refused: Refused) -> None:
     built(tmp_path, VERSIONS[-1])
     for number in range(3):
@@ -508,6 +519,7 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven:
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('haven', 'm999_later', '')"
         )
     Store(tmp_path / "others.db", one_time_seal()).close()
+    (tmp_path / "link.db").symlink_to("haven.db")
     for name, *changes in (
         ("acts.db", "CREATE TRIGGER acts AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END"),
         ("sees.db", "ALTER TABLE seal RENAME TO hidden", "CREATE VIEW seal AS SELECT id, proof FROM hidden"),
@@ -525,6 +537,8 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, haven:
         ("others.db", "others.db: haven.key: this key does not open"),
         ("acts.db", "acts.db: it has what Haven never made: acts"),
         ("sees.db", "sees.db: not a backup of Haven, or damaged: it has a view"),
+        ("haven.db", "haven.db: is the database itself"),
+        ("link.db", "link.db: is the database itself"),
         ("none.db", "none.db: No such file"),
         (".", "Is a directory"),
     ):

@@ -31,8 +31,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def read(stream: BinaryIO, source: str, format: str = "auto") -> Iterator[Conversation]:
     """Read the export that begins here, in one of NAMES, without seeking and in bounded memory.
 
-    `source` is its path, for errors and default ids. InputError when it is no export, and from the
-    iterators, after what comes before, where it is broken or ends early.
+    `source` is its path, for errors and default ids. InputError when it is no export, or not of that format, and
+    from the iterators, after what comes before, where it is broken or ends early.
     """
     source = _SURROGATE.sub("\ufffd", source)
     text = open_text(stream, source)
@@ -44,16 +44,17 @@ def read(stream: BinaryIO, source: str, format: str = "auto") -> Iterator[Conver
 
 
 def _format(text: io.BufferedReader, source: str, name: str) -> Format:
-    head = text.peek(HEAD)
-    candidates = [known for known in FORMATS if name in ("auto", known.name)]
-    if not candidates:
+    filename, head = PurePath(source).name, text.peek(HEAD)
+    wanted = [known for known in FORMATS if name in ("auto", known.name)]
+    if not wanted:
         raise InputError(f"{source}: no export format is called {name!r}; there are {', '.join(NAMES)}")
-    for known in candidates:
-        if known.recognises(PurePath(source).name, head):
+    for known in wanted:
+        if known.recognises(filename, head):
             return known
-    is_json = head.lstrip().startswith((b"{", b"["))
-    if name != "auto":
-        return candidates[0 if is_json else -1]
     # What is not text at all says so itself.
     text.read(HEAD)
-    raise unknown(source, f"it is other {'JSON' if is_json else 'text'}; known are {', '.join(NAMES[1:])}")
+    other = f"other {'JSON' if head.lstrip().startswith((b'{', b'[')) else 'text'}"
+    if name == "auto":
+        raise unknown(source, f"it is {other}; known are {', '.join(NAMES[1:])}")
+    looks = next((known.called for known in FORMATS if known.recognises(filename, head)), other)
+    raise InputError(f"{source}: not {wanted[0].called}: it looks like {looks}")

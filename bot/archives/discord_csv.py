@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from bot.archives import media
 from bot.archives.dates import STAMP, START, Calendar, from_iso
-from bot.archives.discord_json import DELETED, PLATFORM, unquote
+from bot.archives.discord_json import CALLED, DELETED, PLATFORM, unquote
 from bot.archives.export import Conversation, Entry, Format
 from bot.archives.text import HEAD, lines
 from classifiers.conversation import Account, Message
@@ -90,4 +90,4 @@ def _moment(date: str, calendar: Calendar) -> datetime | None:
     return from_iso(date.strip()) or (calendar.moment(stamp) if stamp else None)
 
 
-FORMAT = Format(PLATFORM, _recognises, _read)
+FORMAT = Format(PLATFORM, CALLED, _recognises, _read)

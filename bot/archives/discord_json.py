@@ -15,6 +15,7 @@ from classifiers.conversation import Account, Message
 from classifiers.errors import InputError
 
 PLATFORM = "discord"
+CALLED = "a Discord export"
 
 # Kinds that the exporter knows no name for come as Discord's numbers.
 _WRITTEN = frozenset({"Default", "Reply", "ThreadStarterMessage", "0", "19", "21"})
@@ -139,4 +140,4 @@ def _forwarded(snapshot: dict[str, object]) -> str:
     return media.append(_content(snapshot), _words(snapshot))
 
 
-FORMAT = Format(PLATFORM, _recognises, _read)
+FORMAT = Format(PLATFORM, CALLED, _recognises, _read)

@@ -30,13 +30,14 @@ class Conversation:
 
 
 class Format(NamedTuple):
-    """One export format: whether a file (name, first 64 KiB as UTF-8) is one, and its conversations.
+    """One export format: what such a file is called, how it is known (name, first 64 KiB as UTF-8), its conversations.
 
     `read` takes UTF-8 text and the path for errors and default ids; it raises InputError where the text
     is not what the format promises, after the messages before that place.
     """
 
     name: str
+    called: str
     recognises: Callable[[str, bytes], bool]
     read: Callable[[io.BufferedReader, str], Iterator[Conversation]]
 

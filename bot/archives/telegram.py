@@ -145,4 +145,4 @@ def _words(message: dict[str, object]) -> list[str]:
     return []
 
 
-FORMAT = Format("telegram", _recognises, _read)
+FORMAT = Format("telegram", "a Telegram export", _recognises, _read)

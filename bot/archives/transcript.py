@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -48,11 +48,17 @@ def _recognises(filename: str, head: bytes) -> bool:
 
 
 def _read(text: io.BufferedReader, source: str) -> Iterator[Conversation]:
+    odd: InputError | None = None
     for number, line in enumerate(lines(text, source), 1):
         if line.strip():
-            decoded = _decode(line, f"{source}, line {number}")
-            name = label(decoded.id) or f"{PurePath(source).name}:{number}"
-            yield Conversation(name, _entries(decoded, name))
+            where = f"{source}, line {number}"
+            transcript = _neutral(_decode(line, where))
+            if odd is None and (why := _odd(transcript.messages)):
+                odd = InputError(f"{where}: {why}")
+            name = label(transcript.id) or f"{PurePath(source).name}:{number}"
+            yield Conversation(name, _entries(transcript, name))
+    if odd:
+        raise odd
 
 
 def _decode(line: bytes, where: str) -> _Conversation:
@@ -64,15 +70,13 @@ def _decode(line: bytes, where: str) -> _Conversation:
         raise InputError(f"{where}: not JSON, one conversation a line: {error}") from None
 
 
-def _entries(decoded: _Conversation, name: str) -> Iterator[Entry]:
-    platform = decoded.platform if isinstance(decoded.platform, str) and decoded.platform else "transcript"
-    neutral = Transcript([_neutral(message) for message in decoded.messages], platform=platform)
-    for message in to_messages(neutral, name):
-        yield Entry(message, message.author.id)
-
-
-def _neutral(message: _Message) -> TranscriptMessage:
+def _neutral(decoded: _Conversation) -> Transcript:
     """Take what is optional as missing where it is of a wrong type."""
+    platform = decoded.platform if isinstance(decoded.platform, str) and decoded.platform else "transcript"
+    return Transcript([_message(one) for one in decoded.messages], id=label(decoded.id), platform=platform)
+
+
+def _message(message: _Message) -> TranscriptMessage:
     return TranscriptMessage(
         message.author,
         message.text,
@@ -86,8 +90,25 @@ def _neutral(message: _Message) -> TranscriptMessage:
     )
 
 
+def _odd(messages: Sequence[TranscriptMessage]) -> str | None:
+    """Say where the messages can be read and not be meant: an answer to nothing, or a time before the start."""
+    known: set[int | str | None] = {None}
+    for position, message in enumerate(messages):
+        if message.reply_to not in known:
+            return f"Expected the `id` of a message before it - at `$.messages[{position}].reply_to`"
+        if message.t is not None and message.t < 0:
+            return f"Expected seconds since the start, not before it - at `$.messages[{position}].t`"
+        known.add(message.id)
+    return None
+
+
+def _entries(transcript: Transcript, name: str) -> Iterator[Entry]:
+    for message in to_messages(transcript, name):
+        yield Entry(message, message.author.id)
+
+
 def _labels(value: object) -> list[str]:
     return [name for item in value if (name := label(item))] if isinstance(value, list) else []
 
 
-FORMAT = Format("transcript", _recognises, _read)
+FORMAT = Format("transcript", "a transcript", _recognises, _read)

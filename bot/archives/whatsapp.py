@@ -105,14 +105,12 @@ def _drafts(text: io.BufferedReader, source: str) -> Iterator[_Draft]:
         if header := _header(line):
             calendar.learn(header)
     sent_at = START
-    begun = False
     draft: _Draft | None = None
     for number, raw in enumerate(lines(text, source), 1):
         line = raw.decode().rstrip("\r\n").translate(_MARKS)
         if header := _HEADER.match(line):
             if draft:
                 yield draft
-            begun = True
             sent_at = calendar.moment(header) or sent_at
             name, colon, line = f"{header['rest'].rstrip()} ".partition(": ")
             line = line.rstrip()
@@ -125,8 +123,6 @@ def _drafts(text: io.BufferedReader, source: str) -> Iterator[_Draft]:
                 raise InputError(f"{source}, line {number}: a message of more than {_LONGEST:,} characters")
     if draft:
         yield draft
-    if not begun:
-        raise InputError(f"{source}: not a WhatsApp export: no line begins with a date")
 
 
 def _header(line: str) -> re.Match[str] | None:
@@ -152,4 +148,4 @@ def _with_media(text: str) -> str:
     return _UNNAMED.sub(media.PHOTO, text)
 
 
-FORMAT = Format(_PLATFORM, _recognises, _read)
+FORMAT = Format(_PLATFORM, "a WhatsApp export", _recognises, _read)

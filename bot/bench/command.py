@@ -68,7 +68,7 @@ def measured(data: Path, real: Path | None, size: Size, console: Console) -> dic
         model, _ = load_model(bundled())
         classifier = Classifier(model)
     mix = Mix(supply, size.conversations)
-    found: dict[str, Any] = {"machine": machine()}
+    found: dict[str, Any] = {"quick": size.quick, "machine": machine()}
     with unwatched(), TemporaryDirectory() as folder, subject(Path(folder), size.conversations) as parts:
         with console.status("messages a second"):
             found |= rates.measure(parts, classifier, mix, keywords, size)

@@ -14,10 +14,11 @@ _NUMBERS = Mapping[str, float]
 
 
 def circumstances(found: Mapping[str, Any]) -> str:
-    """Return in two sentences what was measured, on what."""
+    """Return in a few sentences what was measured, on what."""
     on, chat = found["machine"], found["messages"]
+    quick = "A quick run, in which everything is tried and no number means anything. " if found["quick"] else ""
     return (
-        f"Measured with `haven bench` on one core of {on['cpu']} ({on['cores']} cores, {on['system']}, Python"
+        f"{quick}Measured with `haven bench` on one core of {on['cpu']} ({on['cores']} cores, {on['system']}, Python"
         f" {on['python']}). Messages: {chat['source']}, {chat['different']:,} different ones, with one in"
         f" {round(1 / chat['sextortion']):,} from sextortion conversations of the corpus, {chat['characters']:.0f}"
         f" characters and {chat['words']:.0f} words long on average. For rates and latency {chat['read']:,} were read,"

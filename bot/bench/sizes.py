@@ -13,6 +13,7 @@ class Size:
     `compared` are compared with the reference. `filled` are
     the numbers of conversations for memory and growth, `lines` the most lines in each (0: as many as the mix has on
     average), which are written for no longer than `patience`. `rows` are the rows in the database for growth.
+    Of a `quick` run no number means anything.
     """
 
     conversations: int = 250
@@ -32,6 +33,7 @@ class Size:
     rows: tuple[int, ...] = (0, 1_000_000)
     lengths: tuple[int, ...] = (10, 30, 100, 300, 1_000, 4_000)
     long: int = 200_000  # characters for each length
+    quick: bool = False
 
     def with_rows(self, most: int | None) -> Size:
         """Return the same with growth measured up to so many rows, by way of the numbers that are less."""
@@ -55,4 +57,5 @@ QUICK = Size(
     rows=(0, 1_000, 3_000),
     lengths=(10, 100),
     long=2_000,
+    quick=True,
 )

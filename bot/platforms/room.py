@@ -166,6 +166,8 @@ class Room:
                 case ["/evidence", case]:
                     content = take(self._parts, self._space, case, _MODERATOR, _ORIGIN)
                     self._console.print(Text(content.decode()), soft_wrap=True, end="")
+                case ["/forget", name] if not self._parts.guard.holds(Account(NAME, name)):
+                    self._say(f"nothing was kept about {name}")
                 case ["/forget", name]:
                     erased = self._parts.guard.forget(Account(NAME, name))
                     self._there.pop(Account(NAME, name), None)
