@@ -21,7 +21,7 @@ from classifiers.errors import InputError
 _DEFAULT_FILE = Path("haven.toml")
 _EXAMPLE = "config.example.toml"
 
-_HERE = r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/\S*)?"
+_HERE = r"([A-Za-z][A-Za-z0-9-]*|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/\S*)?"
 _ID = r"[1-9][0-9]{0,19}"
 
 
@@ -34,8 +34,8 @@ def _address(scheme: str) -> Meta:
     """Return the form of an address that tokens are sent to."""
     return _form(
         rf"({scheme}s://[^\s/]\S*|{scheme}://{_HERE})?",
-        f"an address that begins with {scheme}s://, or one of this machine, such as {scheme}://127.0.0.1:8081:"
-        " to others a token would travel in clear",
+        f"an address that begins with {scheme}s://, or this machine or a container beside it, such as"
+        f" {scheme}://127.0.0.1:8081 or {scheme}://bot-api:8081: to others a token would travel in clear",
     )
 
 
