@@ -53,6 +53,7 @@ class Database:
     def close(self) -> None:
         """Release the file, after the step that is under way."""
         with self._lock:
+            self._inodes = {}  # SQLite removes its log with the last connection
             self.db.close()
 
     @contextmanager

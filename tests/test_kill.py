@@ -105,7 +105,7 @@ class Life:
     def until(self, moment: Callable[[Life], bool]) -> None:
         """Wait for the moment, which has to come while the process lives."""
         while not moment(self):
-            assert self.process.poll() is None, f"ended with {self.process.returncode} before its moment"
+            assert self.process.poll() is None, (self.database.parent / "errors").read_text()[-1000:]
             assert time.monotonic() < self.started + PATIENCE, f"the moment did not come: {self.rows()}"
             time.sleep(0.001)
 
