@@ -893,12 +893,15 @@ async def test_what_was_fetched_is_decided_on_before_the_end(haven: Living, monk
         tom = there.member("Tom")
         await there.calm()
         await there.threaten()
-        for i in range(400):
-            await there.say(there.sam, f"message number {i}, nothing in it")
-        await there.threaten(there.member("Eva"), tom)
-        await until(lambda: there.parts.inbox.waiting)
         begun = there.parts
-        await there.stop()
+        with begun.guard._lock:  # nothing more is read before Haven is told to stop
+            for i in range(400):
+                await there.say(there.sam, f"message number {i}, nothing in it")
+            await there.threaten(there.member("Eva"), tom)
+            await until(lambda: begun.inbox.at_the_door)
+            stopping = asyncio.create_task(there.stop())
+            await asyncio.sleep(0.05)
+        await stopping
         assert begun.inbox.waiting == 0
         assert len(there.posted()) == there.warned() == 1
         fetched = there.telegram.updates.pending[0]["update_id"] if there.telegram.updates.pending else None
