@@ -65,7 +65,7 @@ def main() -> None:
     "--database", type=click.Path(dir_okay=False, readable=False, path_type=Path), help="Keep the SQLite file here."
 )
 def demo(pace: float | None, database: Path | None) -> None:
-    """Play a bundled story through the real guard, database and delivery."""
+    """Play a bundled story. It goes through the real guard, database and delivery."""
     from bot.demo import play
 
     play(pace=(0.6 if sys.stdout.isatty() else 0.0) if pace is None else pace, database=database)
@@ -73,7 +73,7 @@ def demo(pace: float | None, database: Path | None) -> None:
 
 @main.command(name="try")
 def try_() -> None:
-    """Type as several people ("alice> hello @bob") and see what Haven would do; nothing is kept."""
+    """Type as several people and see what Haven would do. Write "alice> hello @bob"; nothing is kept."""
     from bot.live import rehearse
 
     rehearse()
@@ -82,7 +82,11 @@ def try_() -> None:
 @main.command()
 @_config
 def run(config_file: Path | None) -> None:
-    """Read messages ("name> text", one a line) from standard input and act on them until it ends."""
+    """Protect your communities on Discord and Telegram.
+
+    HAVEN_DISCORD_TOKEN or, in the settings, [discord] token_file starts Discord, HAVEN_TELEGRAM_TOKEN or [telegram]
+    token_file Telegram; without any token Haven reads the console, lines "name> text" from standard input.
+    """
     from bot.live import run as run_console
 
     run_console(config_file, os.environ)
@@ -91,7 +95,7 @@ def run(config_file: Path | None) -> None:
 @main.command()
 @_config
 def doctor(config_file: Path | None) -> None:
-    """Check as "config check" does, then look at Haven on each platform, and say what is to mend."""
+    """Check as "config check" does, then look at each platform. It says what is to mend."""
     from bot.checks import checks, online
 
     for line in checks(config_file, os.environ):
@@ -116,7 +120,7 @@ def scan(
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Read chat exports and show what Haven would have done in each conversation.
+    """Read chat exports and show what Haven would have done.
 
     PATH is a file, a folder with files, or - for standard input.
     """
@@ -136,7 +140,7 @@ def scan(
 @click.option("--disclosure", is_flag=True, help="As to somebody who told of it, not to somebody threatened.")
 @click.option("--crisis", is_flag=True, help="As when despair was seen.")
 def advice(page: str, locale: str, disclosure: bool, crisis: bool) -> None:
-    """Print what Haven says: the private warning, the page of /help, or the guidance to moderators."""
+    """Print the warning, the help or the guidance that Haven gives."""
     from bot import advice as texts
     from classifiers.assessment import Kind
 
@@ -156,7 +160,7 @@ def config() -> None:
 @config.command()
 @_config
 def check(config_file: Path | None) -> None:
-    """Check the settings, the secrets, the model and the database; change nothing."""
+    """Check settings, secrets, model and database; change nothing."""
     from bot.checks import checks
 
     for line in checks(config_file, os.environ):
@@ -165,7 +169,7 @@ def check(config_file: Path | None) -> None:
 
 @config.command()
 def example() -> None:
-    """Print the settings file with every default, to copy to haven.toml."""
+    """Print the settings file with every default. Copy it to haven.toml."""
     from bot.config import example as text
 
     click.echo(text(), nl=False)
@@ -197,7 +201,7 @@ def forget(platform: str, id: str, config_file: Path | None) -> None:
 @click.argument("file", type=_PATH)
 @_config
 def verify(file: Path, config_file: Path | None) -> None:
-    """Say whether a file of /evidence is unchanged and was sealed with this Haven's key."""
+    """Say whether a file of /evidence is unchanged. It has to be sealed with a key of this Haven."""
     from bot.platforms.console import visible
     from bot.upkeep import vouched
 
@@ -208,7 +212,7 @@ def verify(file: Path, config_file: Path | None) -> None:
 @click.argument("file", type=_PATH)
 @_config
 def backup(file: Path, config_file: Path | None) -> None:
-    """Copy the database to a new file, also while Haven runs; it is as sealed, and the key is not in it."""
+    """Copy the database to a new file, also while Haven runs. It is as sealed, and the key is not in it."""
     from bot.platforms.console import visible
     from bot.upkeep import take_backup
 
@@ -220,7 +224,7 @@ def backup(file: Path, config_file: Path | None) -> None:
 @click.argument("file", type=_PATH)
 @_config
 def restore(file: Path, config_file: Path | None) -> None:
-    """Put a backup in the place of the database, which stays beside it; Haven must not run."""
+    """Put a backup in the place of the database. What was there stays beside it; Haven must not run."""
     from bot.platforms.console import visible
     from bot.upkeep import put_back
 
@@ -274,7 +278,7 @@ def train(data: Path, out: Path, card: Path | None, jobs: int | None) -> None:
 @click.option("--card", type=_CARD, help="Write tables, plots and report.json to this model card and beside it.")
 @click.option("--learn", type=_PATH, help="Corpus for a plot of what more writers teach; with --card.")
 def evaluate(data: Path, files: tuple[Path, ...], real: Path | None, card: Path | None, learn: Path | None) -> None:
-    """Score the model on test writers that it has never seen, and count false alerts in real chat."""
+    """Score the model on writers that it has never seen. With --real it counts false alerts in real chat."""
     if learn and not card:
         raise click.UsageError("--learn draws a plot beside a model card: name one with --card")
     from bot.study import evaluate as run_evaluation
@@ -293,7 +297,7 @@ def evaluate(data: Path, files: tuple[Path, ...], real: Path | None, card: Path 
 def bench(
     data: Path, real: Path | None, rows: int | None, as_json: bool, card: Path | None, plots: Path | None, quick: bool
 ) -> None:
-    """Measure how fast Haven reads chat on this computer, beside plain alternatives, and what memory it takes."""
+    """Measure how fast Haven reads chat here. Plain alternatives stand beside it, and what memory it takes."""
     from bot.bench.command import bench as run_bench
     from bot.bench.sizes import QUICK, Size
 

@@ -62,6 +62,21 @@ def test_every_command_has_help(invoke: Invoke, tmp_path: Path, path: tuple[str,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("path", [(), *{path[:-1] for path in COMMANDS if path[1:]}], ids=" ".join)
+def test_no_line_of_help_is_cut_short_at_80_columns(haven: Run, path: tuple[str, ...]) -> None:
+    told = haven(*path, "--help", COLUMNS="80").stdout.partition("Commands:\n")[2]
+    assert len(told.splitlines()) == len([other for other in COMMANDS if other[:-1] == path])
+    assert all(line.endswith(".") and not line.endswith("...") for line in told.splitlines())
+
+
+def test_the_help_of_run_says_what_starts_which_platform(invoke: Invoke) -> None:
+    told = " ".join(invoke("run", "--help").stdout.split())
+    for platform, variable in TOKEN_VARIABLES.items():
+        assert f"{variable} or" in told
+        assert f"[{platform}] token_file" in told
+    assert "without any token Haven reads the console" in told
+
+
 def test_a_process_says_its_version_and_leaves_nothing(haven: Run, tmp_path: Path) -> None:
     result = haven("--version")
     assert (result.returncode, result.stdout, result.stderr) == (0, f"python -m bot, version {version('haven')}\n", "")
