@@ -108,7 +108,7 @@ class Moderation:
 
         def fold(case: Case) -> tuple[Case, tuple[Effect, ...]]:
             if case.ruling is Ruling.NOT_SEXTORTION:
-                raise RefusedError("this case was ruled not to be sextortion: press Confirm first")
+                raise RefusedError("this case was ruled not to be sextortion: confirm it first")
             recipient = self._store.recipient(account)
             now, effects = advise(case, account, recipient)
             if now == case:

@@ -353,7 +353,7 @@ def test_nobody_is_warned_because_of_a_case_that_was_dismissed(rehearsal: Talk, 
     rehearsal.say(*threat("kayla", "sam"))
     case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
     rehearsal.say(f"/dismiss {case}", f"/advise {case} sam")
-    rehearsal.until("ruled not to be sextortion: press Confirm first")
+    rehearsal.until("ruled not to be sextortion: confirm it first")
     assert rehearsal.end() == 0
 
 

@@ -293,7 +293,7 @@ def test_nobody_is_warned_because_of_a_case_that_was_ruled_out(
     ruled = moderation.rule("home", case.id, Ruling.NOT_SEXTORTION, MO)
     waiting(store)
     for account in (SAM, BEN):
-        with pytest.raises(RefusedError, match="ruled not to be sextortion: press Confirm first"):
+        with pytest.raises(RefusedError, match="ruled not to be sextortion: confirm it first"):
             moderation.advise("home", case.id, account, MO)
     assert (store.case_of(case.id), waiting(store)) == (ruled, [])
     assert [entry.act for entry in records.trail("home")] == ["not_sextortion"]

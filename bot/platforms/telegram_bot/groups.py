@@ -153,7 +153,7 @@ async def _cases(client: HavenClient, message: Message, *, open_only: bool) -> N
             ruling = case.ruling.replace("_", " ") if case.ruling else "open"
             kind = "report" if case.reported else str(case.kind)
             lines.append(
-                f"<code>{case.id}</code> {case.level.name.lower()}, {kind}, {case.seen_at:%d %b %H:%M}, {ruling}"
+                f"<code>{case.id}</code> {case.level.name.lower()}, {kind}, {case.seen_at:%d %b %H:%M} UTC, {ruling}"
             )
         if not found:
             lines.append("None is open." if open_only else "There is none.")
@@ -178,7 +178,7 @@ async def _case(client: HavenClient, message: Message, id: str) -> None:
     shown = view(case)
     await answers.say(message, await alert.text(client.bot, shown), alert.buttons(shown))
     lines = [
-        f"{event.at:%d %b %H:%M} {escape(happened(event))}"
+        f"{event.at:%d %b %H:%M} UTC  {escape(happened(event))}"
         + (f" by {event.actor.id}" if event.actor else "")
         + (f": {disarmed(event.note)}" if event.note else "")
         for event in history
