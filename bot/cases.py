@@ -143,15 +143,10 @@ class Cases(Database):
                 if isinstance(effect, AdviseTarget):
                     effect = replace(effect, at=case.seen_at, before=self.recipient(effect.target).advised_at)
                     self._upsert_recipient(effect.target, advised_at=stamp(case.seen_at))
-                self.db.table("outbox").insert(
-                    {
-                        "case_id": case.id,
-                        "platform": case.about.platform,
-                        "effect": type(effect).__name__,
-                        "payload": self._closed(effect),
-                        "created_at": now,
-                        "due_at": now,
-                    }
+                self.db.conn.execute(
+                    "INSERT INTO outbox (case_id, platform, effect, payload, created_at, due_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (case.id, case.about.platform, type(effect).__name__, self._closed(effect), now, now),
                 )
 
     def begin(self, platform: str, now: float, busy: Sequence[str] = ()) -> Row | None:
@@ -261,17 +256,12 @@ class Cases(Database):
         return msgspec.json.decode(self.seal.open(body), type=Case)
 
     def _write_case(self, case: Case) -> None:
-        self.db.table("cases").upsert(
-            {
-                "id": case.id,
-                "space": self.placed(case.space),
-                "kind": case.kind,
-                "platform": case.about.platform,
-                "account": self.hashed(case.about),
-                "seen_at": stamp(case.seen_at),
-                "body": self.seal.close(msgspec.json.encode(case)),
-            },
-            pk="id",
+        body = self.seal.close(msgspec.json.encode(case))
+        self.db.conn.execute(
+            "INSERT INTO cases (id, space, kind, platform, account, seen_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET space = excluded.space, kind = excluded.kind,"
+            " platform = excluded.platform, account = excluded.account, seen_at = excluded.seen_at, body = excluded.body",
+            (case.id, self.placed(case.space), case.kind, *self._key(case.about), stamp(case.seen_at), body),
         )
         dismissed = int(case.ruling is Ruling.NOT_SEXTORTION)
         self.db.conn.execute("UPDATE campaigns SET dismissed = ? WHERE case_id = ?", (dismissed, case.id))

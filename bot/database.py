@@ -68,6 +68,16 @@ class Database:
                 with self.db.atomic():
                     yield
 
+    def execute(self, sql: str, values: Sequence[object]) -> None:
+        """Run one statement that writes, in the transaction or as one of its own."""
+        with self._lock:
+            if self.db.conn.in_transaction:
+                with self.reported():
+                    self.db.conn.execute(sql, values)
+            else:
+                with self.transaction():
+                    self.db.conn.execute(sql, values)
+
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         """Return the rows that a statement yields."""
         with self._lock, self.reported():
@@ -109,8 +119,9 @@ class Database:
     @contextmanager
     def reported(self) -> Iterator[None]:
         """Turn the database's errors into one line that names the file, also that it is not there any more."""
-        for file, number in self._inodes.items():
-            _refuse_lost(file, number, empty=file != self.path)
+        if self._inodes and not self.db.conn.in_transaction:
+            for file, number in self._inodes.items():
+                _refuse_lost(file, number, empty=file != self.path)
         try:
             yield
         except sqlite3.Error as error:

@@ -92,6 +92,8 @@ class Guard:
 
     def record(self, findings: Sequence[Finding]) -> list[Decision]:
         """Decide on what was found and record it, all in one transaction; return what each reading led to."""
+        if not findings:
+            return []
         with self._store.transaction():
             decided = [self._record(finding) for finding in findings]
         with self._lock:

@@ -142,8 +142,7 @@ class Ledger:
         return self._database.query(sql, values)
 
     def _execute(self, sql: str, *values: object) -> None:
-        with self._database.transaction():
-            self._database.db.conn.execute(sql, values)
+        self._database.execute(sql, values)
 
 
 def _places(values: Collection[object]) -> str:

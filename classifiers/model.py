@@ -121,7 +121,7 @@ class Model:
         sums = np.zeros((len(words), steps.shape[1]), dtype=np.float32)
         rows, owners = self.rows.pieces(words)
         if len(rows):
-            firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+            firsts = np.concatenate(([0], np.flatnonzero(owners[1:] != owners[:-1]) + 1))
             sums[owners[firsts]] = np.add.reduceat(steps[rows] * self.sizes[rows, np.newaxis], firsts)
         known = [(place, row) for place, row in enumerate(map(self.rows.words.get, words)) if row is not None]
         for place, row in known:

@@ -61,15 +61,15 @@ class Vocabulary:
     def pieces(self, words: Sequence[str]) -> tuple[npt.NDArray[np.int32], _Places]:
         """Return the rows of the known pieces of words, and the place of the word of each, in ascending order."""
         whole = [edged(word) for word in words]
-        sizes = [*map(len, whole)]
+        sizes = np.fromiter(map(len, whole), dtype=np.intp, count=len(whole))
         owners = np.repeat(np.arange(len(words)), sizes)
         left = np.cumsum(sizes)[owners] - np.arange(len(owners))
         numbers = np.zeros((len(owners), len(_SIZES)), dtype=np.uint64)
         codes = np.frombuffer("".join(whole).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         for column, found in enumerate(self._numbered(codes.astype(np.uint64))):
             numbers[: len(found), column] = found
-        inside = left[:, np.newaxis] >= np.array(_SIZES)
-        asked, of_word = numbers[inside], np.broadcast_to(owners[:, np.newaxis], inside.shape)[inside]
+        asked = numbers[left[:, np.newaxis] >= np.array(_SIZES)]
+        of_word = owners.repeat(np.minimum(np.maximum(left - _SIZES[0] + 1, 0), len(_SIZES)))
         if not len(self._numbers):
             return self._rows, of_word[:0]
         places = self._numbers[:-1].searchsorted(asked)
