@@ -260,7 +260,8 @@ class Cases(Database):
         self.db.conn.execute(
             "INSERT INTO cases (id, space, kind, platform, account, seen_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET space = excluded.space, kind = excluded.kind,"
-            " platform = excluded.platform, account = excluded.account, seen_at = excluded.seen_at, body = excluded.body",
+            " platform = excluded.platform, account = excluded.account, seen_at = excluded.seen_at,"
+            " body = excluded.body",
             (case.id, self.placed(case.space), case.kind, *self._key(case.about), stamp(case.seen_at), body),
         )
         dismissed = int(case.ruling is Ruling.NOT_SEXTORTION)
