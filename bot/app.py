@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import logging
 import signal
 import sys
@@ -143,6 +144,7 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
     next start.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()  # what is there by now stays: to look through it for garbage would stop everything for 50 ms
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -169,6 +171,7 @@ async def serve(parts: Parts, readers: Sequence[Coroutine[None, None, None]]) ->
             await _drain(parts)
         raise _first(failures) from failures
     finally:
+        gc.unfreeze()
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
