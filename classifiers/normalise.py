@@ -336,18 +336,13 @@ _HEADS = re.compile(r"[>#]|-#")
 _LOOSE = re.compile(rf"(?!{_LETTER}['’][^\W_]){_LETTER}(?![^\W_])|.*(?<![^\W_])(?<!['’]){_LETTER}$|[013457@$]$")
 
 
-class Piece(NamedTuple):
-    """What stands between spaces: its words, and whether it is a letter alone (s) or a sign (n), or neither (w).
+Piece = tuple[tuple[str, ...], str]
+"""What stands between spaces: its words, and whether it is a letter alone (s) or a sign (n), or neither (w).
 
-    Where it reads otherwise beside something else, it has no words, and the flag `UNSETTLED`.
-    """
-
-    words: tuple[str, ...]
-    flag: str
-
-
+Where it reads otherwise beside something else, it has no words, and the flag `UNSETTLED`.
+"""
 UNSETTLED = "?"
-_UNSETTLED_PIECE = Piece((), UNSETTLED)
+_UNSETTLED_PIECE: Piece = ((), UNSETTLED)
 
 
 def settled(text: str) -> Piece:
@@ -366,4 +361,4 @@ def settled(text: str) -> Piece:
         plain = changed
         if rule is _MARKUP:
             flag = "s" if _LOOSE.match(plain) else "w" if any(map(str.isalnum, plain)) else "n"
-    return Piece(tuple(_TOKEN.findall(plain)), flag)
+    return tuple(_TOKEN.findall(plain)), flag

@@ -45,7 +45,7 @@ def _settled(part: str) -> Piece:
     word, second = word.lower(), second.lower()
     if not _NOT_PLAIN.isdisjoint((word, second)):
         return settled(part)
-    return Piece((*before, word, sign, second, *after) if sign else (*before, word, *after), "w")
+    return (*before, word, sign, second, *after) if sign else (*before, word, *after), "w"
 
 
 _read = Recent(lambda parts: map(_settled, parts), _MOST)
