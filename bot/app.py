@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.config import Config
-from bot.database import check_file, check_foreign, claimed
+from bot.database import check_file, check_foreign, check_lost, claimed, is_there
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.inbox import Inbox
@@ -90,7 +90,7 @@ def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> 
     database, key_file = folder / config.store.database, folder / config.store.key_file
     check_file(database)
     try:
-        seal = open_seal(config, folder, environment, create=not database.exists())
+        seal = open_seal(config, folder, environment, create=not is_there(database))
     except InputError:
         check_foreign(database)  # what is no database needs no key
         raise
@@ -106,10 +106,13 @@ def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> 
 
 @contextmanager
 def running(config: Config, folder: Path, environment: Mapping[str, str]) -> Iterator[Store]:
-    """Open the database for the one Haven that runs on it."""
+    """Open the database for the one Haven that runs on it; InputError where one that it has the key of is lost."""
+    key_file = folder / config.store.key_file
+    if environment.get(KEY_VARIABLE) or is_there(key_file):
+        check_lost(folder / config.store.database)
     with claimed(folder / config.store.database):
         store = open_store(config, folder, environment)
-        next_key_file(folder / config.store.key_file).unlink(missing_ok=True)  # a kill ended the change of keys early
+        next_key_file(key_file).unlink(missing_ok=True)  # a kill ended the change of keys early
         yield store
 
 
@@ -208,11 +211,12 @@ def _first(failure: BaseException) -> BaseException:
 
 
 async def _expire(parts: Parts) -> None:
-    """Drop from memory what is past its age, every few minutes."""
+    """Drop from memory what is past its age, every few minutes, and see that the database is there."""
     while True:
         await asyncio.sleep(_EXPIRE_EVERY.total_seconds())
         await asyncio.to_thread(parts.guard.expire)
         await asyncio.to_thread(parts.people.expire)
+        await asyncio.to_thread(parts.store.check)
 
 
 async def _purge(parts: Parts) -> None:

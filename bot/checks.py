@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.database import check_file
+from bot.database import check_file, check_lost, is_there
 from bot.platforms.console import visible
 from bot.policies import Policies
 from bot.records import Records
@@ -35,10 +35,11 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     model, manifest = load(model_folder(config, folder))
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database
-    if not database.exists():
-        check_file(database)
+    check_file(database)
+    if not is_there(database):
         if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
             open_seal(config, folder, environment, create=False)
+            check_lost(database)
             yield "key: in order"
         try:
             TemporaryFile(dir=database.parent).close()
@@ -54,7 +55,7 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
 def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
     """Return a line for each thing looked at, on platforms that have a token and of metrics, and if it is in order."""
     config, folder = load_config(config_file)
-    there = (folder / config.store.database).exists()
+    there = is_there(folder / config.store.database)
     store = open_store(config, folder, environment) if there else Store(None, one_time_seal())
     records = Records(store)
     policies = Policies(config, records, needs_channel=True)

@@ -97,6 +97,10 @@ class Database:
         owner = owner_of(space)
         return private_space(Account(owner.platform, self.hashed(owner))) if owner else space
 
+    def check(self) -> None:
+        """InputError where the file is lost, or anything else keeps it from answering."""
+        self.query("SELECT 1")
+
     def checkpoint(self) -> bool:
         """Empty the write-ahead log, so that what was deleted, which SQLite overwrites, is nowhere any more.
 
@@ -199,8 +203,32 @@ def _log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Return whether there is a file with anything in it."""
     return path.exists() and path.stat().st_size > 0
+
+
+def check_lost(path: Path) -> None:
+    """InputError where Haven ran on a database that is not there any more, as its lock file tells."""
+    path = _file_at(path)
+    if lock_of(path).exists() and not is_there(path):
+        raise InputError(
+            f"{path}: is not there or empty, and Haven ran on it before; put it back, or restore a backup,"
+            f" or delete {lock_of(path).name} to begin anew without what it knew"
+        )
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that is locked while a Haven runs; it stays empty, and its lock ends with the process."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def _file_at(path: Path) -> Path:
+    """Return the file that a path stands for; InputError where something else is there."""
+    path = followed(path)
+    if not path.name or (path.exists() and not path.is_file()):
+        raise InputError(f"{path}: not a file; the database has to be one")
+    return path
 
 
 def check_file(path: Path) -> None:
@@ -208,16 +236,14 @@ def check_file(path: Path) -> None:
 
     That is so, too, where only the write-ahead log is there: SQLite would throw it away.
     """
-    path = followed(path)
+    path = _file_at(path)
     log = _log_of(path)
-    if _is_there(log) and not _is_there(path):
+    if is_there(log) and not is_there(path):
         raise InputError(
             f"{log}: holds the latest of a database that is not there; put {path.name} back, or move this away, too"
         )
     if not path.exists():
         return
-    if not path.is_file():
-        raise InputError(f"{path}: not a file; the database has to be one")
     if not os.access(path, os.R_OK | os.W_OK):
         raise InputError(f"{path}: Haven may not read and write it: mend its owner or mode, or where it is mounted")
     if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
@@ -247,9 +273,9 @@ def _refuse_lost(file: Path, number: int, *, empty: bool) -> None:
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
     """Be the only Haven that runs on a database, until the end, however it comes; InputError while another does."""
-    path = followed(path)
-    file = path.with_name(f"{path.name}.lock")  # it stays empty: only its lock matters, which ends with the process
-    if _is_there(path) and not file.exists():  # it was removed, perhaps under a Haven that runs
+    path = _file_at(path)
+    file = lock_of(path)
+    if is_there(path) and not file.exists():  # it was removed, perhaps under a Haven that runs
         _refuse_used(path)
     with suppress(OSError):
         file.touch(mode=0o600)
@@ -258,8 +284,9 @@ def claimed(path: Path) -> Iterator[None]:
             lock = held.enter_context(closing(sqlite3.connect(file, timeout=0, isolation_level=None)))
             lock.executescript("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            why = "another Haven runs on it" if error.sqlite_errorcode == sqlite3.SQLITE_BUSY else error
-            raise InputError(f"{path}: {why}") from None
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise InputError(f"{path}: another Haven runs on it") from None
+            raise InputError(f"{file}: Haven has to be able to make and write this file: {error}") from None
         yield
 
 

@@ -33,7 +33,7 @@ Type as several people, one line each:   alice> hello @bob
 People may say    bob> /help   bob> /check TEXT   bob> /protect off   bob> /report TEXT   bob> /privacy
 Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /note CASE TEXT
                       /cases   /case CASE   /evidence CASE   /forget NAME
-Nothing is kept. End with Ctrl-D.
+What Haven is not sure of it passes over in silence. Nothing is kept. End with Ctrl-D.
 """
 
 
@@ -48,13 +48,19 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
         "telegram": token("telegram", config.telegram, folder, environment),
     }
     _leave_no_core()
-    with logs.to_stderr(config.log), running(config, folder, environment) as store:
+    with logs.to_stderr(config.log):
         try:
-            if any(tokens.values()):
-                asyncio.run(_online(config, folder, store, tokens))
-            else:
-                asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines())))
-        except (InputError, OSError):
+            with running(config, folder, environment) as store:
+                if any(tokens.values()):
+                    asyncio.run(_online(config, folder, store, tokens))
+                else:
+                    asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines())))
+        except InputError as error:
+            if config.log.format == "text":
+                raise
+            log.error("%s", error)
+            raise SystemExit(1) from None
+        except OSError:
             raise
         except Exception as fault:  # a traceback could hold what was being read
             log.critical("ended by a fault of Haven's own", exc_info=fault)

@@ -23,6 +23,7 @@ STUCK_SECONDS = 120.0
 _DATABASE_SECONDS = 5.0
 _TICK, _TICKS = 0.5, 120  # a minute
 _CONNECTIONS = 50
+_SILENT = "no answer"
 _ANSWER_SECONDS = 10.0  # that the Haven that runs may take
 
 
@@ -95,6 +96,7 @@ class Monitor:
         self._numbers = Numbers(parts, platforms)
         self._lags: deque[float] = deque([0.0], maxlen=_TICKS)
         self._asking: asyncio.Task[None] | None = None
+        self._trouble = _SILENT
 
     async def tick(self) -> None:
         """Measure, until cancelled, by how much the event loop is late."""
@@ -120,7 +122,7 @@ class Monitor:
             if not platform.connected:
                 yield f"{platform.name}: not connected"
         if self._numbers.backlogs is None:
-            yield "database: no answer"
+            yield f"database: {self._trouble}"
             return
         long_ago = self._parts.clock().timestamp() - STUCK_SECONDS
         connected = {platform.name for platform in self._platforms if platform.connected}
@@ -136,11 +138,11 @@ class Monitor:
             self._asking = asyncio.create_task(self._ask())
         await asyncio.wait((self._asking,), timeout=_DATABASE_SECONDS)
         if not self._asking.done():
-            self._numbers.backlogs = self._numbers.size = None
+            self._numbers.backlogs, self._numbers.size, self._trouble = None, None, _SILENT
 
     async def _ask(self) -> None:
         try:
             self._numbers.backlogs = await asyncio.to_thread(self._parts.store.backlogs)
             self._numbers.size = await asyncio.to_thread(self._parts.store.size)
-        except InputError:
-            self._numbers.backlogs = self._numbers.size = None
+        except InputError as error:
+            self._numbers.backlogs, self._numbers.size, self._trouble = None, None, str(error)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bot import backup
 from bot.app import now, open_seal, open_store
 from bot.config import load_config
-from bot.database import claimed, followed
+from bot.database import claimed, followed, is_there
 from bot.evidence import trouble
 from bot.rotation import former_keys, rotate
 from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
@@ -32,7 +32,7 @@ ID_FORMS = {
 def existing_store(config_file: Path | None, environment: Environment) -> Store:
     """Open the database that the settings name; InputError where there is none."""
     config, folder = load_config(config_file)
-    if not (folder / config.store.database).exists():
+    if not is_there(folder / config.store.database):
         raise InputError(f"{folder / config.store.database}: there is no database")
     return open_store(config, folder, environment)
 

@@ -302,13 +302,17 @@ async def test_a_broken_database_is_unhealthy(asked: Asked, parts: Parts) -> Non
     parts.store.close()
     with pytest.raises(sqlite3.ProgrammingError):
         parts.store.db.conn.execute("SELECT 1")
-    assert await asked.health() == (503, "database: no answer\n")
+    assert await asked.health() == (503, f"database: {parts.store.path}: Cannot operate on a closed database.\n")
 
 
 async def test_a_database_that_is_removed_is_unhealthy(asked: Asked, parts: Parts) -> None:
     assert parts.store.path
     parts.store.path.unlink()
-    assert await asked.health() == (503, "database: no answer\n")
+    status, said = await asked.health()
+    assert (status, said.count("\n")) == (503, 1)
+    assert said.startswith(f"database: {parts.store.path}: was removed, replaced or emptied")
+    with pytest.raises(InputError, match="was removed"):
+        parts.store.check()
 
 
 async def test_a_port_that_is_taken_is_told_in_one_line(parts: Parts, wires: Wires, asked: Asked, port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -383,6 +384,51 @@ def test_the_latest_of_a_database_that_is_not_there_is_not_thrown_away(
     (kept,) = tmp_path.glob("haven.db.replaced-*-wal")
     assert kept.read_bytes() == b"the latest cases"
     assert haven("run", said="kayla> hello").returncode == 0
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_where_haven_ran_before_it_does_not_begin_anew_without_being_told(
+    tmp_path: Path, haven: Run, refused: Refused, content: bytes | None
+) -> None:
+    assert haven("run", said="Sam> /protect off").returncode == 0
+    file = tmp_path / "haven.db"
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    lost = "haven.db: is not there or empty, and Haven ran on it before"
+    refused(haven("run", said="kayla> hello"), lost)
+    refused(haven("config", "check"), lost)
+    refused(haven("backup", "copy.db"), "haven.db: there is no database")
+    assert not (tmp_path / "copy.db").exists()
+    (tmp_path / "haven.db.lock").unlink()
+    assert haven("run", said="kayla> hello").returncode == 0
+
+
+@pytest.mark.parametrize("name", [".", "..", "/"])
+@pytest.mark.parametrize("command", [("run",), ("config", "check"), ("key", "rotate"), ("restore", "x")], ids=" ".join)
+def test_a_folder_in_the_place_of_the_database_is_named_and_left_alone(
+    tmp_path: Path, haven: Run, refused: Refused, name: str, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "haven.toml").write_text(f'[store]\ndatabase = "{name}"\n')
+    refused(haven(*command, said="kayla> hello"), "not a file; the database has to be one")
+    assert {path.name for path in tmp_path.iterdir()} <= {"haven.toml", "haven.key"}
+    assert not (tmp_path.parent / "...lock").exists()
+
+
+def test_a_lock_that_cannot_be_had_is_named(tmp_path: Path, haven: Run, refused: Refused) -> None:
+    built(tmp_path, VERSIONS[-1])
+    (tmp_path / "haven.db.lock").mkdir()
+    refused(haven("run", said="kayla> hello"), "haven.db.lock: Haven has to be able to make and write this file")
+
+
+def test_the_last_line_of_json_logs_is_json_too(tmp_path: Path, haven: Run) -> None:
+    (tmp_path / "haven.toml").write_text('[log]\nformat = "json"\n')
+    built(tmp_path, VERSIONS[-1])
+    with claimed(tmp_path / "haven.db"):
+        result = haven("run", said="kayla> hello")
+    assert result.returncode == 1
+    last = json.loads(result.stderr.splitlines()[-1])
+    assert (last["level"], last["message"]) == ("error", "haven.db: another Haven runs on it")
 
 
 def test_a_killed_haven_leaves_no_lock(tmp_path: Path, haven: Run, environment: dict[str, str]) -> None:
