@@ -186,8 +186,10 @@ async def _drain(parts: Parts) -> None:
     await parts.outbox.drain()
 
 
-async def stdin_lines(stream: TextIO = sys.stdin) -> AsyncIterator[str]:
+async def stdin_lines(stream: TextIO | None = sys.stdin) -> AsyncIterator[str]:
     """Yield lines as they come, from a terminal, a pipe or a file, without blocking the loop."""
+    if stream is None:  # it was closed
+        return
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | None] = asyncio.Queue()
     room = threading.Semaphore(_LINES_AHEAD)

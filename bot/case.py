@@ -209,11 +209,6 @@ def warning(case: Case, account: Account) -> AdviseTarget:
     )
 
 
-def was_written_to(case: Case, recipient: Recipient) -> bool:
-    """Return whether somebody whom the case does not name any more may be who was warned because of it."""
-    return case.forgotten and recipient.advised_at is not None and recipient.advised_at >= case.opened_at
-
-
 def with_target(case: Case, account: Account) -> Case:
     """Return the case with the account among its targets."""
     if any(target.account == account for target in case.targets):
@@ -326,8 +321,8 @@ def _advise(case: Case, found: Assessment, policy: Policy, recipient: Recipient)
         return case, ()
     if recipient.opted_in is False:
         advice = Advice.DECLINED
-    elif was_written_to(case, recipient):
-        advice = Advice.DELIVERED  # before they had themselves forgotten
+    elif case.forgotten and recipient.advised_at and recipient.advised_at >= case.opened_at:
+        advice = Advice.RECENT  # it may have been because of this case, before they had themselves forgotten
     elif (
         policy.mode < Mode.ADVISE
         or policy.advice_by is AdviceBy.MODERATOR

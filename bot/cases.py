@@ -136,10 +136,7 @@ class Cases(Database):
             self._write_case(case)
             for effect in effects:
                 if isinstance(effect, UpdateAlert):
-                    self.db.conn.execute(
-                        "DELETE FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL",
-                        (case.id, UpdateAlert.__name__),
-                    )
+                    self._drop_edits(case.id, effect.reference)
                 if isinstance(effect, AdviseTarget):
                     effect = replace(effect, at=case.seen_at, before=self.recipient(effect.target).advised_at)
                     self._upsert_recipient(effect.target, advised_at=stamp(case.seen_at))
@@ -238,6 +235,16 @@ class Cases(Database):
             "UPDATE recipients SET advised_at = ? WHERE platform = ? AND account = ? AND advised_at = ?",
             (before, *self._key(effect.target), at),
         )
+
+    def _drop_edits(self, case_id: str, reference: str) -> None:
+        """Drop the waiting edits of one alert, which a newer one takes the place of."""
+        for id, payload in self.query(
+            "SELECT id, payload FROM outbox WHERE case_id = ? AND effect = ? AND settled_at IS NULL",
+            (case_id, UpdateAlert.__name__),
+        ):
+            waiting = self._opened(UpdateAlert.__name__, payload)
+            if isinstance(waiting, UpdateAlert) and waiting.reference == reference:
+                self.db.conn.execute("DELETE FROM outbox WHERE id = ?", (id,))
 
     def _rewrite(self, id: int, effect: Effect) -> None:
         self.db.conn.execute("UPDATE outbox SET payload = ? WHERE id = ?", (self._closed(effect), id))

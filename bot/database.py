@@ -196,7 +196,7 @@ class Database:
 
 def followed(path: Path) -> Path:
     """Return the file that a path stands for: SQLite's own files, and the lock, lie beside it and not beside a link."""
-    return path.resolve() if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _log_of(path: Path) -> Path:

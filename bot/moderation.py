@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.case import Case, view, was_written_to
+from bot.case import Case, view
 from bot.effects import Act, Effect, Ruling
 from bot.linker import Linker
 from bot.policies import Policies
@@ -62,7 +62,7 @@ class Moderation:
     def case(self, space: str, id: str, actor: Account | None = None) -> Case:
         """Return a case of the space; to an `actor` only one in which nobody holds them to threaten somebody."""
         case = self._store.case_of(id)
-        if case is None or case.space != space:
+        if case is None or case.space != space or is_emptied(case):
             raise RefusedError(f"there is no case {id!r} here")
         if actor and actor in (view(case).sender, case.accused):
             raise RefusedError("this case is about you: another moderator has to look at it")
@@ -109,12 +109,12 @@ class Moderation:
         def fold(case: Case) -> tuple[Case, tuple[Effect, ...]]:
             if case.ruling is Ruling.NOT_SEXTORTION:
                 raise RefusedError("this case was ruled not to be sextortion: confirm it first")
-            recipient = self._store.recipient(account)
-            now, effects = advise(case, account, recipient)
+            now, effects = advise(case, account, self._store.recipient(account))
             if now == case:
-                before = "written to before" if was_written_to(case, recipient) else "not a target of this case"
-                held: dict[Account, str] = {target.account: target.advice for target in case.targets}
-                raise NothingToSendError(f"nothing to send to {account.id!r}: {held.get(account, before)}")
+                held = {target.account: target.advice for target in case.targets}
+                raise NothingToSendError(
+                    f"nothing to send to {account.id!r}: {held.get(account, 'not a target of this case')}"
+                )
             return now, effects
 
         return self._do(space, id, Act.ADVISED, actor, fold)

@@ -171,6 +171,17 @@ class People:
         }
         return msgspec.json.format(msgspec.json.encode(held), indent=2)
 
+    def forget(self, person: Account) -> int | None:
+        """Erase everything about the person, here and in the database; return how many cases lost content.
+
+        None where nothing was there.
+        """
+        channel = f"{person.platform} {person.id}"
+        with self._lock:
+            checked = self._checks.holds(person)
+            self._checks.drop(channel=channel)
+        return self._guard.forget(person) if checked or self._guard.holds(person) else None
+
     def delete(self, person: Account) -> int:
         """Erase what is kept about the person; return how many cases lost content.
 

@@ -8,7 +8,7 @@ from bot.case import Case
 from bot.effects import AlertModerators, Effect, UpdateAlert
 from classifiers.conversation import Account
 
-_NOBODY = "0"
+_NOBODY = ""  # an id that no platform has
 
 
 def without(case: Case, account: Account, *, own: bool) -> Case:

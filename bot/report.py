@@ -134,6 +134,8 @@ def _scan(path: Path, format: str, scanner: Scanner, progress: Progress) -> Iter
 
 def _opened(path: Path) -> tuple[str, int, BinaryIO]:
     """Return what a file is called, its size and its bytes."""
+    if path == _STANDARD_INPUT and sys.stdin is None:
+        raise InputError("standard input: it is closed")
     if path == _STANDARD_INPUT:
         return "standard input", 0, sys.stdin.buffer
     try:

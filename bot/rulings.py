@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot.case import Case, Post, new_id, shown, view, warning, was_written_to, with_advice, with_target, with_wish
+from bot.case import Case, Post, new_id, shown, view, warning, with_advice, with_target, with_wish
 from bot.effects import Act, Advice, AdviseTarget, AlertModerators, Effect, Outcome, Ruling
 from bot.policy import AdviceBy, Mode, Policy, Recipient
 from classifiers.assessment import Evidence, Kind, Level, Marker
@@ -23,10 +23,9 @@ def rule(case: Case, ruling: Ruling) -> tuple[Case, tuple[Effect, ...]]:
 
 def advise(case: Case, account: Account, recipient: Recipient) -> tuple[Case, tuple[Effect, ...]]:
     """Fold a moderator's wish to warn one target into the case; a choice of that person stands above it."""
-    held = {target.account: target.advice for target in case.targets}
-    if account not in held and account not in (case.about, case.accused) and not was_written_to(case, recipient):
+    if account not in (case.about, case.accused):
         case = with_target(case, account)  # whom Haven could not name, a moderator may
-        held[account] = Advice.UNSURE
+    held = {target.account: target.advice for target in case.targets}
     if held.get(account) not in SENDABLE:
         return case, ()
     if recipient.opted_in is False:

@@ -214,6 +214,15 @@ def test_without_a_token_and_without_a_line_to_read_nobody_is_told_that_all_went
     assert (result.returncode, result.stderr) == (1, f"{READING}haven: nothing to read: {why}\n")
 
 
+def test_a_standard_input_that_is_closed_is_an_empty_one(tmp_path: Path, environment: dict[str, str]) -> None:
+    for command, said in (("run", "nothing to read"), ("scan -", "standard input: it is closed")):
+        closed = ["/bin/sh", "-c", f'exec "$0" -P -m bot {command} <&-', sys.executable]
+        result = subprocess.run(closed, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 1, result.stderr
+        assert f"haven: {said}" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
 def test_what_nobody_read_is_delivered_at_the_next_start(
     haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat
 ) -> None:

@@ -273,7 +273,7 @@ def test_a_refused_wish_leaves_no_line(store: Store, records: Records, moderatio
     assert [entry.act for entry in records.trail("home")] == ["advised"]
 
 
-def test_who_was_warned_and_forgotten_since_is_not_warned_again(store: Store, moderation: Moderation) -> None:
+def test_who_was_warned_and_forgotten_since_is_not_warned_again_of_itself(store: Store, moderation: Moderation) -> None:
     case = opened(store, threat())
     moderation.advise("home", case.id, SAM, MO)
     waiting(store)
@@ -281,9 +281,24 @@ def test_who_was_warned_and_forgotten_since_is_not_warned_again(store: Store, mo
     held = store.case_of(case.id)
     assert held
     assert (held.targets, view(held).forgotten) == ((), True)
-    with pytest.raises(RefusedError, match=f"^nothing to send to '{SAM.id}': written to before$"):
+    now, effects = decide(held, threat(hours=30), Policy(), store.recipient(SAM))
+    assert now
+    assert [target.advice for target in now.targets] == [Advice.RECENT]
+    assert not [effect for effect in effects if isinstance(effect, AdviseTarget)]
+    asked = moderation.advise("home", case.id, SAM, MO)
+    assert [target.advice for target in asked.targets] == [Advice.PENDING], "a moderator may wish it"
+
+
+def test_what_is_left_of_a_case_until_its_alert_is_edited_is_no_case(store: Store, moderation: Moderation) -> None:
+    case = reported(store, SAM, KAYLA)
+    store.record(replace(case, post=Post("post-1")), (), 1.0)
+    store.forget(SAM, 1.0, own=True)
+    assert store.case_of(case.id)
+    with pytest.raises(RefusedError, match="there is no case"):
         moderation.advise("home", case.id, SAM, MO)
-    assert [target.account for target in moderation.advise("home", case.id, BEN, MO).targets] == [BEN]
+    with pytest.raises(RefusedError, match="there is no case"):
+        moderation.rule("home", case.id, Ruling.CONFIRMED, MO)
+    assert moderation.cases("home") == []
 
 
 def test_nobody_is_warned_because_of_a_case_that_was_ruled_out(

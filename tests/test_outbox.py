@@ -281,6 +281,8 @@ async def test_an_alert_that_is_on_its_way_when_somebody_is_forgotten_is_edited(
     async with running(outbox):
         await platform.reached.wait()
         store.forget(SAM, NOON.timestamp(), own=True)
+        held = [store.seal.open(payload) for (payload,) in store.query("SELECT payload FROM outbox")]
+        assert not any(WORDS.encode() in one for one in held), "a kill now would leave them to be posted"
         platform.let_go.set()
         await until(lambda: store.case_of(case.id) is None)
     assert names(platform) == ["AlertModerators", "UpdateAlert"]

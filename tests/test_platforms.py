@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Protocol
@@ -22,14 +23,15 @@ from bot import advice
 from bot.advice import Finding
 from bot.app import composed, open_classifier, serve
 from bot.config import Config
-from bot.effects import Advice
+from bot.effects import Advice, Alert
 from bot.parts import Parts
+from bot.platforms import sheet
 from bot.platforms.console import ConsolePlatform
 from bot.platforms.room import Room
 from bot.platforms.telegram_bot import people
 from bot.sealing import one_time_seal
 from bot.store import Store
-from classifiers.assessment import Kind
+from classifiers.assessment import Kind, Level
 from classifiers.classifier import Classifier
 from classifiers.conversation import Account
 
@@ -434,3 +436,24 @@ async def test_what_is_deleted_leaves_the_alert(haven: Start) -> None:
         assert "gift cards" not in alert
         assert BECAME[Advice.DELIVERED] not in alert
         assert len(accounts(there)) == 1, "that they were warned is kept, so that nobody is warned twice"
+
+
+def test_an_alert_that_names_no_target_says_why() -> None:
+    kayla, sam = Account("console", "kayla"), Account("console", "Sam")
+    threat = Alert("c1", "home", "en-GB", Kind.THREAT, Level.ALERT, "c", "m", kayla, (), (), crisis=False, ruling=None)
+    told = replace(threat, kind=Kind.DISCLOSURE, sender=None, forgotten=True)
+    said = [
+        sheet.nobody(threat, ""),
+        sheet.nobody(replace(threat, likely=sam), "Sam"),
+        sheet.nobody(replace(threat, forgotten=True), ""),
+        sheet.nobody(told, ""),
+    ]
+    assert said == [
+        "Nobody was written to, because nobody is clearly aimed at.",
+        "Nobody was written to, because nobody is clearly aimed at, perhaps Sam.",
+        "Somebody who was aimed at, and has been forgotten since.",
+        "They asked Haven to forget them.",
+    ]
+    assert (sheet.to_do(told), sheet.buttons(told)) == (("", ""), [])
+    assert sheet.buttons(threat)
+    assert sheet.to_do(threat)[1]

@@ -35,6 +35,7 @@ from bot.effects import (
     UpdateAlert,
 )
 from bot.policy import Recipient
+from bot.redaction import emptied
 from bot.sealing import Seal, one_time_seal
 from bot.store import Store
 from classifiers.assessment import Evidence, Kind, Level, Marker
@@ -890,3 +891,36 @@ def test_what_may_not_be_written_is_named_in_one_line(tmp_path: Path, locked: st
     assert ended.stdout.count("\n") == 1
     assert ended.stdout.startswith(f"{file}: ")
     assert re.search("may not read and write|readonly|unable to open", ended.stdout)
+
+
+def test_a_newer_edit_replaces_a_waiting_one_of_the_same_alert_only(store: Store) -> None:
+    case = case_about()
+    first, other = UpdateAlert(view(case), "post-1"), UpdateAlert(view(case), "post-2")
+    again = UpdateAlert(view(replace(case, crisis=True)), "post-1")
+    for edit in (first, other, again):
+        store.record(case, [edit], 1.0)
+    assert taken(store) == [other, again]
+
+
+def test_nothing_but_its_place_is_left_of_what_somebody_told(store: Store) -> None:
+    told = replace(
+        case_about(SAM, "told", SAM, BEN),
+        kind=Kind.DISCLOSURE,
+        likely=BEN,
+        accused=KAYLA,
+        crisis=True,
+        despairing=SAM,
+        also_despairing=(BEN,),
+        message_id="m1",
+    )
+    store.record(told, [], 1.0)
+    store.execute("INSERT INTO campaigns (case_id, campaign, at) VALUES ('told', 'told', 1)", ())
+    store.execute("INSERT INTO marks (mark, case_id) VALUES (?, 'told')", (b"mark",))
+    store.forget(SAM, 2.0, own=True)
+    left = store.case_of("told")
+    assert left == emptied(told)
+    assert left
+    assert (left.targets, left.likely, left.accused) == ((), None, None)
+    assert (left.despairing, left.also_despairing) == (None, ())
+    assert (left.evidence, left.message_id, left.crisis, left.forgotten, left.about.id) == ((), "", False, True, "")
+    assert store.query("SELECT * FROM marks") == []

@@ -166,12 +166,11 @@ class Room:
                 case ["/evidence", case]:
                     content = take(self._parts, self._space, case, _MODERATOR, _ORIGIN)
                     self._console.print(Text(content.decode()), soft_wrap=True, end="")
-                case ["/forget", name] if not self._parts.guard.holds(Account(NAME, name)):
-                    self._say(f"nothing was kept about {name}")
                 case ["/forget", name]:
-                    erased = self._parts.guard.forget(Account(NAME, name))
+                    erased = self._parts.people.forget(Account(NAME, name))
                     self._there.pop(Account(NAME, name), None)
-                    self._say(f"erased; cases about them or aimed at them: {erased}")
+                    kept = f"erased; cases about them or aimed at them: {erased}"
+                    self._say(f"nothing was kept about {name}" if erased is None else kept)
                 case _:
                     self._say(
                         "moderators may say /confirm CASE [all], /dismiss CASE [all], /advise CASE NAME,"
