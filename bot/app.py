@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.config import Config
-from bot.database import check_file, check_foreign, check_lost, claimed, is_there
+from bot.database import check_file, check_foreign, claimed, is_lost, is_there
 from bot.effects import Platform
 from bot.guard import Guard
 from bot.inbox import Inbox
@@ -106,10 +106,14 @@ def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> 
 
 @contextmanager
 def running(config: Config, folder: Path, environment: Mapping[str, str]) -> Iterator[Store]:
-    """Open the database for the one Haven that runs on it; InputError where one that it has the key of is lost."""
-    key_file = folder / config.store.key_file
-    if environment.get(KEY_VARIABLE) or is_there(key_file):
-        check_lost(folder / config.store.database)
+    """Open the database for the one Haven that runs on it."""
+    key_file, database = folder / config.store.key_file, folder / config.store.database
+    if is_lost(database):
+        log.warning(
+            "%s is not there, and Haven was started on it before: it begins anew, without the cases, the settings of"
+            " servers and the choices of people that it had; if there were any, stop and restore a backup",
+            database,
+        )
     with claimed(folder / config.store.database):
         store = open_store(config, folder, environment)
         next_key_file(key_file).unlink(missing_ok=True)  # a kill ended the change of keys early

@@ -349,7 +349,8 @@ def _despairs(case: Case) -> int:
 
 def _say_whom_to_call(case: Case, account: Account, recipient: Recipient) -> tuple[Effect, ...]:
     """Write once more to somebody who was warned before their despair showed; it shows once in a case."""
-    warned = any(t.account == account and t.advice in _ON_ITS_WAY for t in case.targets)
+    on_its_way = (*_ON_ITS_WAY, Advice.RECENT) if case.forgotten else _ON_ITS_WAY
+    warned = any(t.account == account and t.advice in on_its_way for t in case.targets)
     return (warning(case, account),) if warned and recipient.opted_in is not False else ()
 
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.database import check_file, check_lost, is_there
+from bot.database import check_file, is_lost, is_there
 from bot.platforms.console import visible
 from bot.policies import Policies
 from bot.records import Records
@@ -39,13 +39,13 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     if not is_there(database):
         if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
             open_seal(config, folder, environment, create=False)
-            check_lost(database)
             yield "key: in order"
         try:
             TemporaryFile(dir=database.parent).close()
         except OSError as error:
             raise InputError(f"{database.parent}: the database cannot be made here: {error.strerror}") from None
-        yield f"database: {database} is made at the first start, and its key {config.store.key_file}"
+        lost = ", though Haven was started on it before: restore a backup if it is lost" if is_lost(database) else ""
+        yield f"database: {database} is made at the first start, and its key {config.store.key_file}{lost}"
         return
     with closing(open_store(config, folder, environment)) as store:
         yield "key: opens the database"

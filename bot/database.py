@@ -208,14 +208,10 @@ def is_there(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def check_lost(path: Path) -> None:
-    """InputError where Haven ran on a database that is not there any more, as its lock file tells."""
+def is_lost(path: Path) -> bool:
+    """Return whether Haven was started on a database before that is not there (any more), as its lock file tells."""
     path = _file_at(path)
-    if lock_of(path).exists() and not is_there(path):
-        raise InputError(
-            f"{path}: is not there or empty, and Haven ran on it before; put it back, or restore a backup,"
-            f" or delete {lock_of(path).name} to begin anew without what it knew"
-        )
+    return lock_of(path).exists() and not is_there(path)
 
 
 def lock_of(path: Path) -> Path:
@@ -286,7 +282,7 @@ def claimed(path: Path) -> Iterator[None]:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise InputError(f"{path}: another Haven runs on it") from None
-            raise InputError(f"{file}: Haven has to be able to make and write this file: {error}") from None
+            raise InputError(f"{path}: {error}; Haven has to make and write {file.name} beside it") from None
         yield
 
 

@@ -738,7 +738,7 @@ def test_who_was_warned_and_has_it_erased_is_not_warned_again_when_the_sender_go
     guard.receive(says(["well? answer me", THREAT[1]], minutes=60 * hours))
     case = store.case("home", KAYLA, Kind.THREAT)
     assert case
-    assert case.targets == (Target(SAM, Advice.DELIVERED),)
+    assert case.targets == (Target(SAM, Advice.RECENT),)
     assert not [effect for effect in performed(store) if isinstance(effect, AdviseTarget)]
     guard.receive(says(["i want to die"], minutes=60 * hours + 5, author=SAM, to=KAYLA))
     assert [effect.crisis for effect in performed(store) if isinstance(effect, AdviseTarget)] == [True]
