@@ -16,7 +16,7 @@ from bot.memory import Memory
 from bot.policy import Policy, Recipient
 from bot.store import Store
 from classifiers.assessment import Assessment, Kind, Level
-from classifiers.classifier import Classifier
+from classifiers.classifier import Classifier, Heard
 from classifiers.conversation import Account, Message
 from classifiers.exchange import Conversation
 
@@ -141,7 +141,7 @@ class Guard:
             self._memory.drop(space=space)
         self._store.move(space, to)
 
-    def _read(self, message: Message, heard: list[str]) -> Finding | None:
+    def _read(self, message: Message, heard: Heard) -> Finding | None:
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)

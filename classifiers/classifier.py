@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from typing import NamedTuple
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
@@ -12,7 +12,7 @@ from classifiers.despair import may_show_despair, shows_despair
 from classifiers.exchange import EXCERPT, Conversation, Exchange, Line
 from classifiers.model import MARKERS, Floats, Model, marker_probability
 from classifiers.normalise import spans
-from classifiers.screen import Screen
+from classifiers.reader import Reader
 from classifiers.words import words
 
 COERCIVE = (
@@ -36,6 +36,14 @@ LEAST = {
     Marker.DISTRESS: _DESPAIR,
 }
 """From which probability a marker can lead to a level or to a crisis."""
+_LEAST = [(MARKERS.index(marker), least) for marker, least in LEAST.items()]
+
+
+class Heard(NamedTuple):
+    """The words of a message, and whether they may matter."""
+
+    words: list[str]
+    may_matter: bool
 
 
 class Classifier:
@@ -43,13 +51,15 @@ class Classifier:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.screen = Screen(model, LEAST, may_show_despair)
+        self.reader = Reader(model, LEAST, may_show_despair)
 
-    def hear(self, messages: Sequence[Message]) -> list[list[str]]:
-        """Return the words of messages that come next, which costs less for many at once; a forward has none."""
-        heard = [[] if message.forwarded else words(message.text) for message in messages]
-        self.screen.expect(heard)
-        return heard
+    def hear(self, messages: Sequence[Message]) -> list[Heard]:
+        """Hear messages that come next, which costs less for many at once; a forward says nothing."""
+        lines = [[] if message.forwarded else words(message.text) for message in messages]
+        return [
+            Heard(line, shown.marker or (shown.watched and shows_despair(line)))
+            for line, shown in zip(lines, self.reader.shown(lines), strict=True)
+        ]
 
     def assess(
         self,
@@ -57,12 +67,12 @@ class Classifier:
         message: Message,
         sensitivity: Sensitivity,
         shift: Mapping[Kind, float] = _UNMOVED,
-        heard: list[str] | None = None,
+        heard: Heard | None = None,
     ) -> tuple[Assessment, Assessment]:
         """Take a message, or an edit, in; return how the conversation reads now, as a threat and as a disclosure.
 
         An edit is read with everything that stands in the channel by now. `shift` moves from which score on a kind is
-        alerted of, see `Thresholds.moved`. `heard` has the words, see `hear`.
+        alerted of, see `Thresholds.moved`. `heard` is what `hear` returned.
         """
         self._take(conversation, message, heard)
         exchange = conversation.exchange(message.author)
@@ -75,7 +85,7 @@ class Classifier:
         message: Message,
         sensitivity: Sensitivity,
         shift: Mapping[Kind, float] = _UNMOVED,
-        heard: list[str] | None = None,
+        heard: Heard | None = None,
     ) -> tuple[Assessment, Assessment] | None:
         """Do what `assess` does, but return None where there is no level of either kind and no crisis.
 
@@ -91,16 +101,15 @@ class Classifier:
             return None
         return self._assessed(conversation, message, exchange, scores, reached)
 
-    def _take(self, conversation: Conversation, message: Message, heard: list[str] | None) -> bool:
+    def _take(self, conversation: Conversation, message: Message, heard: Heard | None) -> bool:
         """Take a message in; return whether anything that its author wrote of late may matter."""
         if heard is None:
             (heard,) = self.hear([message])
-        line = conversation.add(message, heard)
-        shown = self.screen.shown(heard, line.before)
-        if shown.marker or (shown.watched and shows_despair(heard)):
-            conversation.note(line)
-        if len(message.text) > EXCERPT:
-            self._read_lines([line], [heard])
+        line = conversation.add(message, heard.words)
+        if heard.may_matter or len(message.text) > EXCERPT:
+            self._read_lines([line], [heard.words])
+            if any(line.scores[column] >= least for column, least in _LEAST):
+                conversation.note(line)
         if line.earlier and conversation.noted(line.author):
             self._take_nothing_back(conversation, line)
         line.earlier = None
@@ -168,9 +177,9 @@ class Classifier:
 
     def _read_lines(self, lines: Sequence[Line], heard: Sequence[list[str]]) -> None:
         """Read lines of these words."""
-        self.model.words.expect(chain.from_iterable(heard))
-        for line, said in zip(lines, heard, strict=True):
-            line.features, line.scores = self.model.read_line(said, line.before)
+        readings = self.reader.read(heard, [line.before for line in lines])
+        for line, said, reading in zip(lines, heard, readings, strict=True):
+            line.features, line.scores = reading
             if shows_despair(said):
                 line.scores[_DISTRESS] = 1.0
 
@@ -193,7 +202,7 @@ class Classifier:
                 line = lines[seen.message_id]
                 if line.message_id not in shares:
                     heard = words(line.excerpt)
-                    shares[line.message_id] = self.model.shares(heard, line.before), spans(line.excerpt)
+                    shares[line.message_id] = self.reader.shares(heard, line.before), spans(line.excerpt)
                 seen = _explained(seen, *shares[line.message_id])
             evidence.append(seen)
         likely = found.target

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.conversation import Account, Message
+from classifiers.terms import START
 
 RING = 64
 EXCHANGE = 14
@@ -42,7 +43,7 @@ class Line(msgspec.Struct, eq=False, gc=False):
     at: datetime
     to: tuple[Account, ...]
     last: str
-    before: str = "^"
+    before: str = START
     noted: bool = False
     earlier: Line | None = None
     features: npt.NDArray[np.float32] = _UNREAD

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from array import array
-from collections.abc import Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,8 +13,6 @@ import numpy.typing as npt
 
 from classifiers.assessment import Kind, Level, Marker, Sensitivity
 from classifiers.exchange import Exchange, Line, fading
-from classifiers.recent import Recent
-from classifiers.terms import pairs_of, weight
 from classifiers.vocabulary import Vocabulary
 
 MARKERS = tuple(Marker)
@@ -24,7 +21,6 @@ HIDDEN = 64
 FEATURES = HIDDEN + ENGLISH + 1
 PARTS = 5
 LOUDEST = 8.0
-MOST_WORDS = 32_000
 GROUPS = ("english", "other")
 _COLUMN = {marker: column for column, marker in enumerate(MARKERS)}
 
@@ -81,17 +77,6 @@ class Layer(NamedTuple):
         return inputs @ self.weights + self.biases
 
 
-class Reading(NamedTuple):
-    """What the model makes of one line.
-
-    `features` (75) go on into the exchange: 64 that training found of use, between 0 and 8, then the probabilities
-    of the ten markers and of English. `scores` has the markers' probabilities again and the sum of "is English".
-    """
-
-    features: Floats
-    scores: MutableSequence[float]
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """What training leaves: plain arrays and numbers.
@@ -109,41 +94,18 @@ class Model:
     verdicts: Layer
     scales: Mapping[Kind, Scale]
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
-    words: Recent[Floats] = field(init=False, repr=False, compare=False)
-    """What each word adds to each feature of a line, of pairs that it is part of aside."""
 
-    def __post_init__(self) -> None:
-        """Remember the sums of the words that are read most."""
-        object.__setattr__(self, "words", Recent(lambda words: self.sums(words, self.steps), MOST_WORDS))
-
-    def sums(self, words: Sequence[str], steps: npt.NDArray[np.int8]) -> Floats:
-        """Return what each word (row) adds to the sums of which these are the steps (column), pairs aside."""
-        sums = np.zeros((len(words), steps.shape[1]), dtype=np.float32)
+    def sums(self, words: Sequence[str]) -> Floats:
+        """Return what each word (row) adds to each feature of a line (column), pairs that it is part of aside."""
         rows, owners = self.rows.pieces(words)
+        sums = np.zeros((len(words), FEATURES), dtype=np.float32)
         if len(rows):
             firsts = np.concatenate(([0], np.flatnonzero(owners[1:] != owners[:-1]) + 1))
-            sums[owners[firsts]] = np.add.reduceat(steps[rows] * self.sizes[rows, np.newaxis], firsts)
+            sums[owners[firsts]] = np.add.reduceat(self.steps[rows] * self.sizes[rows, np.newaxis], firsts)
         known = [(place, row) for place, row in enumerate(map(self.rows.words.get, words)) if row is not None]
         for place, row in known:
-            sums[place] += steps[row] * self.sizes[row]
+            sums[place] += self.steps[row] * self.sizes[row]
         return sums
-
-    def read_line(self, words: list[str], before: str) -> Reading:
-        """Return what a line of words says by itself; `before` is the word that it continues."""
-        pairs = map(self.rows.pairs.get, pairs_of(words, before))
-        sums = self._sum([*filter(None, pairs)])
-        if words:
-            sums += np.concatenate([self.words[word] for word in words]).reshape(-1, FEATURES).sum(axis=0)
-        sums *= np.float32(weight(len(words)))
-        sums += self.biases
-        english = float(sums[-1])
-        useful, judged = sums[:HIDDEN], sums[HIDDEN:]
-        np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
-        np.minimum(np.maximum(judged, -60, out=judged), 60, out=judged)
-        np.exp(np.negative(judged, out=judged), out=judged)
-        judged += 1
-        np.reciprocal(judged, out=judged)
-        return Reading(sums, array("d", [*judged[:ENGLISH].tolist(), english]))
 
     def totals(self, exchange: Exchange, now: datetime) -> dict[Kind, float]:
         """Return for each kind what an exchange adds up to, above 0 for likely; older lines fade."""
@@ -154,25 +116,6 @@ class Model:
         """Return the language group that the exchange is held to."""
         lines = exchange.mine + exchange.theirs
         return GROUPS[sum(line.scores[ENGLISH] for line in lines if line.last) < 0]
-
-    def shares(self, words: list[str], before: str) -> Floats:
-        """Return what each word of a line (row) adds to the sum of each marker (column).
-
-        Pairs count half for each of their words.
-        """
-        if not words:
-            return np.zeros((0, len(MARKERS)), dtype=np.float32)
-        alone = np.stack([self.words[word] for word in words])
-        rows = map(self.rows.pairs.get, pairs_of(words, before))
-        pairs = np.stack([self._sum([row] if row else []) for row in rows]) * np.float32(0.5)
-        added: Floats = (alone + pairs[:-1] + pairs[1:]) * np.float32(weight(len(words)))
-        return added[:, HIDDEN : HIDDEN + len(MARKERS)]
-
-    def _sum(self, rows: Sequence[int]) -> Floats:
-        if not rows:
-            return np.zeros(FEATURES, dtype=np.float32)
-        summed: Floats = self.sizes[rows] @ self.steps[rows].astype(np.float32)
-        return summed
 
 
 def gathered(exchange: Exchange, now: datetime) -> Floats:

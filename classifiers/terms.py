@@ -8,11 +8,13 @@ from functools import lru_cache
 SHORTEST_PIECE, LONGEST_PIECE = 2, 5
 PIECE = "~"
 """What a term that is a piece of a word begins with."""
+START, END = "^", "$"
+"""What stands in pairs before the first word of a line that continues none, and after the last."""
 _LONGEST_KNOWN = 20
 _LONG = 20
 
 
-def terms(line: list[str], before: str = "^") -> list[str]:
+def terms(line: list[str], before: str = START) -> list[str]:
     """Return the terms of a line of words; `before` is the word it continues, so that split lines join."""
     found: list[str] = []
     for word in line:
@@ -35,9 +37,9 @@ def edged(word: str) -> str:
     return f"<{word}>"
 
 
-def pairs_of(line: Sequence[str], before: str = "^") -> Iterator[tuple[str, str]]:
+def pairs_of(line: Sequence[str], before: str = START) -> Iterator[tuple[str, str]]:
     """Return the pairs of neighbours, one more than the words: first with `before`, last with the line's end."""
-    return zip((before, *line), (*line, "$"), strict=True)
+    return zip((before, *line), (*line, END), strict=True)
 
 
 def weight(words: int) -> float:

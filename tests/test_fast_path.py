@@ -28,8 +28,9 @@ from classifiers.corpus import Labelled, load_corpus
 from classifiers.despair import shows_despair
 from classifiers.model import MARKERS, Model
 from classifiers.normalise import tokens
+from classifiers.reader import Reader
 from classifiers.recent import Recent
-from classifiers.terms import word_terms
+from classifiers.terms import START, word_terms
 from classifiers.vocabulary import Vocabulary
 from classifiers.words import words
 
@@ -78,19 +79,16 @@ def test_words_of_conversations_are_those_of_the_normal_form(conversations: Sequ
 
 
 def test_a_line_that_is_left_out_shows_no_marker_that_counts(
-    haven: Model, classifier: Classifier, conversations: Sequence[Labelled]
+    classifier: Classifier, conversations: Sequence[Labelled]
 ) -> None:
-    screen = classifier.screen
-    left_out = 0
-    for message in (message for one in conversations for message in one.messages):
-        heard = words(message.text)
-        shown = haven.read_line(heard, "^").scores
-        reached = any(shown[MARKERS.index(marker)] >= least for marker, least in LEAST.items())
-        marker, watched = screen.shown(heard, "^")
-        left_out += not marker
-        assert marker or not reached, message.text
-        assert watched or not shows_despair(heard), message.text
-    assert left_out > 1000
+    lines = [words(message.text) for one in conversations for message in one.messages]
+    shown = classifier.reader.shown(lines)
+    for line, (marker, watched) in zip(lines, shown, strict=True):
+        assert marker or not counting(classifier.reader, line, START), line
+        assert watched or not shows_despair(line), line
+    assert 1000 < sum(not marker for marker, _ in shown) < len(lines)
+    assert classifier.reader.shown([]) == []
+    assert classifier.reader.shown([[], ["thanks"], ["die"]]) == [(False, False), (False, False), (False, True)]
 
 
 @settings(max_examples=500, deadline=None)
@@ -99,10 +97,37 @@ def test_no_words_however_chosen_hide_a_marker_that_counts(
     haven: Model, classifier: Classifier, data: st.DataObject
 ) -> None:
     known = st.sampled_from([*haven.rows.words][::7])
-    heard, before = data.draw(st.lists(known, max_size=30)), data.draw(known)
-    shown = haven.read_line(heard, before).scores
-    if any(shown[MARKERS.index(marker)] >= least for marker, least in LEAST.items()):
-        assert classifier.screen.shown(heard, before).marker
+    lines, before = data.draw(st.lists(st.lists(known, max_size=30), min_size=1, max_size=4)), data.draw(known)
+    for line, (marker, _) in zip(lines, classifier.reader.shown(lines), strict=True):
+        assert marker or not counting(classifier.reader, line, before)
+
+
+@pytest.mark.parametrize("at_once", [1_000, 140_000])
+def test_more_words_than_are_remembered_hide_nothing(haven: Model, at_once: int) -> None:
+    reader = Reader(haven, LEAST, despair.may_show_despair)
+    telling = ["send", "me", "money", "or", "i", "send", "your", "nudes", "to", "your", "family"]
+    assert counting(reader, telling, START)
+    for first in range(0, 140_000, at_once):
+        others = [f"x{number}" for number in range(first, first + at_once)]
+        assert reader.shown([others, telling])[1].marker
+        assert [marker for marker, _ in reader.shown([["thanks"], telling, ["y" * 100]])] == [False, True, True]
+
+
+def test_lines_read_together_say_what_each_says_alone(
+    classifier: Classifier, conversations: Sequence[Labelled]
+) -> None:
+    lines = [words(message.text) for one in conversations[:40] for message in one.messages] + [[], ["x" * 100, "pay"]]
+    before = [START, *(line[-1] if line else START for line in lines[:-1])]
+    for line, word, together in zip(lines, before, classifier.reader.read(lines, before), strict=True):
+        (alone,) = classifier.reader.read([line], [word])
+        assert together.scores == alone.scores
+        assert together.features.tolist() == alone.features.tolist()
+
+
+def counting(reader: Reader, line: Sequence[str], before: str) -> bool:
+    """Return whether a line shows a marker that counts, worked out exactly."""
+    (reading,) = reader.read([line], [before])
+    return any(reading.scores[MARKERS.index(marker)] >= least for marker, least in LEAST.items())
 
 
 def decided(
@@ -185,6 +210,6 @@ def test_a_vocabulary_finds_the_rows_of_what_it_knows() -> None:
 @settings(max_examples=200, deadline=None)
 @given(heard=st.lists(st.text(min_size=1, max_size=12).filter(lambda word: not word.isspace()), max_size=5))
 def test_words_add_what_their_terms_add(haven: Model, rows: dict[str, int], heard: list[str]) -> None:
-    for word, added in zip(heard, haven.sums(heard, haven.steps), strict=True):
+    for word, added in zip(heard, haven.sums(heard), strict=True):
         known = [rows[term] for term in word_terms(word) if term in rows]
         np.testing.assert_allclose(added, haven.sizes[known] @ haven.steps[known].astype(np.float32), atol=1e-5)

@@ -27,7 +27,7 @@ from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
 from classifiers.assessment import Kind, Marker
-from classifiers.classifier import Classifier
+from classifiers.classifier import Classifier, Heard
 from classifiers.conversation import Account, Message
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -385,7 +385,7 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_counted_and_costs_n
 ) -> None:
     hear = Classifier.hear
 
-    def fail(self: Classifier, messages: Sequence[Message]) -> list[list[str]]:
+    def fail(self: Classifier, messages: Sequence[Message]) -> list[Heard]:
         for message in messages:
             if message.id == "7":
                 raise ValueError(message.text)

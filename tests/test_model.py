@@ -15,6 +15,7 @@ import pytest
 from classifiers import training
 from classifiers.artefact import bundled, load
 from classifiers.assessment import Kind, Level, Marker
+from classifiers.classifier import Classifier
 from classifiers.conversation import Account
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.exchange import Conversation, Exchange, Line
@@ -31,6 +32,7 @@ from classifiers.model import (
     marker_probability,
 )
 from classifiers.network import Windows
+from classifiers.reader import Reader, Reading
 from classifiers.terms import weight
 from classifiers.words import words
 
@@ -74,12 +76,22 @@ def haven() -> Model:
     return model
 
 
-@pytest.mark.parametrize("before", ["^", "the", "video"])
-@pytest.mark.parametrize("text", LINES)
-def test_a_line_is_the_sum_of_its_terms(haven: Model, text: str, before: str) -> None:
+@pytest.fixture(scope="module")
+def reader(haven: Model) -> Reader:
+    return Classifier(haven).reader
+
+
+def read(reader: Reader, line: list[str], before: str = "^") -> Reading:
+    (reading,) = reader.read([line], [before])
+    return reading
+
+
+@pytest.mark.parametrize("before", ["^", "the", "video", "x" * 100])
+@pytest.mark.parametrize("text", [*LINES, f"{'pay' * 20} me {'nudes' * 20}"])
+def test_a_line_is_the_sum_of_its_terms(haven: Model, reader: Reader, text: str, before: str) -> None:
     line = words(text)
     expected = sums(haven, line, before)
-    found = haven.read_line(line, before)
+    found = read(reader, line, before)
     assert found.features.shape == (FEATURES,)
     likely = 1 / (1 + np.exp(-expected[HIDDEN:]))
     np.testing.assert_allclose(found.features[:HIDDEN], expected[:HIDDEN].clip(0, LOUDEST), rtol=1e-3, atol=1e-4)
@@ -87,11 +99,11 @@ def test_a_line_is_the_sum_of_its_terms(haven: Model, text: str, before: str) ->
     np.testing.assert_allclose(found.scores, [*likely[:ENGLISH], expected[-1]], rtol=1e-3, atol=1e-4)
 
 
-def test_the_line_before_matters(haven: Model) -> None:
-    assert haven.read_line(["video"], "the").scores != haven.read_line(["video"], "^").scores
+def test_the_line_before_matters(reader: Reader) -> None:
+    assert read(reader, ["video"], "the").scores != read(reader, ["video"]).scores
 
 
-def test_no_line_is_too_loud_whatever_it_repeats(haven: Model) -> None:
+def test_no_line_is_too_loud_whatever_it_repeats(haven: Model, reader: Reader) -> None:
     for column in range(FEATURES):
         loudest = max(
             haven.rows.words,
@@ -99,7 +111,7 @@ def test_no_line_is_too_loud_whatever_it_repeats(haven: Model) -> None:
                 float(haven.steps[haven.rows.words[word], column]) * float(haven.sizes[haven.rows.words[word]])
             ),
         )
-        features, scores = haven.read_line([loudest] * 1000, "^")
+        features, scores = read(reader, [loudest] * 1000)
         assert np.isfinite(features).all()
         assert ((features[:HIDDEN] >= 0) & (features[:HIDDEN] <= LOUDEST)).all()
         assert ((features[HIDDEN:] >= 0) & (features[HIDDEN:] <= 1)).all()
@@ -107,11 +119,13 @@ def test_no_line_is_too_loud_whatever_it_repeats(haven: Model) -> None:
 
 
 @pytest.mark.parametrize("marker", MARKERS)
-@pytest.mark.parametrize("text", LINES)
-def test_the_shares_of_words_add_up_to_the_sum_of_a_marker(haven: Model, text: str, marker: Marker) -> None:
+@pytest.mark.parametrize("text", [*LINES, f"{'pay' * 20} me {'nudes' * 20}"])
+def test_the_shares_of_words_add_up_to_the_sum_of_a_marker(
+    haven: Model, reader: Reader, text: str, marker: Marker
+) -> None:
     line = words(text)
     column = HIDDEN + MARKERS.index(marker)
-    shares = haven.shares(line, "the")[:, MARKERS.index(marker)]
+    shares = reader.shares(line, "the")[:, MARKERS.index(marker)]
     edges = [("the", line[0]), (line[-1], "$")] if line else []  # the outer halves belong to no word of the line
     rows = [haven.rows.pairs[pair] for pair in edges if pair in haven.rows.pairs]
     outer = sum(float(haven.sizes[row]) * int(haven.steps[row, column]) / 2 for row in rows) * weight(len(line))
@@ -127,6 +141,7 @@ class Learned:
         self.corpus = load_corpus(TINY)
         self.examples = training.prepare(self.corpus, ordinary_conversations=10)
         self.model = training.fit(self.examples)
+        self.reader = Classifier(self.model).reader
 
     def read(self, labelled: Labelled) -> Iterator[tuple[datetime, Exchange]]:
         """Read a conversation line by line, as live chat is read."""
@@ -134,7 +149,7 @@ class Learned:
         for message in labelled.messages:
             heard = words(message.text)
             line = conversation.add(message, heard)
-            line.features, line.scores = self.model.read_line(heard, line.before)
+            line.features, line.scores = read(self.reader, heard, line.before)
             yield line.at, conversation.exchange(line.author)
 
 

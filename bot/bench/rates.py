@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from bot.bench.mix import Mix
 from bot.bench.reference import KEYWORDS, agreement, document, pipeline, read
 from bot.bench.sizes import Size
-from bot.bench.subject import AT_ONCE, receive
+from bot.bench.subject import receive
 from bot.bench.timing import Spent, spent
 from bot.parts import Parts
 from classifiers.classifier import Classifier
@@ -110,8 +110,8 @@ def _round(
 
 
 def _read(classifier: Classifier, lines: Sequence[list[str]]) -> None:
-    for start in range(0, len(lines), AT_ONCE):
-        read(classifier, lines[start : start + AT_ONCE])
+    for start in range(0, len(lines), BATCH):
+        read(classifier, lines[start : start + BATCH])
 
 
 def _predict(reference: Pipeline, documents: Sequence[str], at_once: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain, groupby, pairwise
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -17,11 +17,11 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import LabelBinarizer
 
+from classifiers import terms
 from classifiers.classifier import LEAST, Classifier
 from classifiers.corpus import Labelled
 from classifiers.errors import InputError
 from classifiers.model import ENGLISH, HIDDEN, MARKERS, Floats, Model, sigmoid
-from classifiers.terms import weight
 
 START, END = "\ue000\ue000", "\ue001\ue001"
 """What stands before and after the words of a line, so that pairs of words are found there; never a word itself."""
@@ -44,7 +44,7 @@ class Weighted(CountVectorizer):  # type: ignore[misc]
 
     def transform(self, raw_documents: Sequence[str]) -> Any:
         """Return a sparse matrix with a row for each document and a column for each term."""
-        weights = [weight(len(text.split()) - 2) for text in raw_documents]
+        weights = [terms.weight(len(text.split()) - 2) for text in raw_documents]
         return diags_array(np.array(weights, dtype=np.float32)) @ super().transform(raw_documents)
 
 
@@ -59,7 +59,7 @@ def pipeline(model: Model) -> Pipeline:
     rows = [*words.values(), *pieces.values()]
     weights = model.steps[rows, HIDDEN:] * model.sizes[rows, np.newaxis]
     counted: dict[str, Any] = {"lowercase": False, "dtype": np.float32}
-    terms = FeatureUnion(
+    counts = FeatureUnion(
         [
             ("words", _counter(words, tokenizer=str.split, token_pattern=None, ngram_range=(1, 2), **counted)),
             ("pieces", _counter(pieces, analyzer="char_wb", ngram_range=(2, 5), **counted)),
@@ -70,7 +70,7 @@ def pipeline(model: Model) -> Pipeline:
         _regression(column, bias) for column, bias in zip(weights.T, model.biases[HIDDEN:], strict=True)
     ]
     markers.label_binarizer_ = LabelBinarizer().fit(np.eye(weights.shape[1], dtype=np.int64))
-    return Pipeline([("terms", terms), ("markers", markers)])
+    return Pipeline([("terms", counts), ("markers", markers)])
 
 
 def document(words: Sequence[str]) -> str:
@@ -80,11 +80,9 @@ def document(words: Sequence[str]) -> str:
 
 def read(classifier: Classifier, lines: Sequence[list[str]]) -> dict[int, Sequence[float]]:
     """Return the markers' probabilities for those lines, each by itself, of which one counts, as Haven reads them."""
-    screen, model = classifier.screen, classifier.model
-    screen.expect(lines)
-    showing = [place for place, line in enumerate(lines) if screen.shown(line, "^").marker]
-    model.words.expect(chain.from_iterable(lines[place] for place in showing))
-    return {place: model.read_line(lines[place], "^").scores for place in showing}
+    showing = [place for place, shown in enumerate(classifier.reader.shown(lines)) if shown.marker]
+    readings = classifier.reader.read([lines[place] for place in showing], [terms.START] * len(showing))
+    return {place: reading.scores for place, reading in zip(showing, readings, strict=True)}
 
 
 def agreement(classifier: Classifier, reference: Pipeline, lines: Sequence[list[str]]) -> Agreement:
@@ -92,7 +90,7 @@ def agreement(classifier: Classifier, reference: Pipeline, lines: Sequence[list[
 
     Decided is of each line by itself which markers reach the probability from which they count.
     """
-    mine = np.array([classifier.model.read_line(line, "^").scores for line in lines])
+    mine = np.array([reading.scores for reading in classifier.reader.read(lines, [terms.START] * len(lines))])
     mine[:, ENGLISH] = [sigmoid(total) for total in mine[:, ENGLISH].tolist()]
     theirs = np.asarray(reference.predict_proba([document(line) for line in lines]))
     difference = float(np.abs(mine - theirs).max())
@@ -153,8 +151,8 @@ def _vocabularies(rows: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
     for row, term in enumerate(rows):
         first, pair, second = term.partition(" ")
         if pair:
-            for one in {first, START if first == "^" else first}:
-                words.update({f"{one} {other}": row for other in {second, END if second == "$" else second}})
+            for one in {first, START if first == terms.START else first}:
+                words.update({f"{one} {other}": row for other in {second, END if second == terms.END else second}})
         elif len(term) > 1 and term[0] == "~":
             piece = term[1:]
             plain = re.sub("^<|>$", " ", piece)

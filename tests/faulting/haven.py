@@ -193,7 +193,7 @@ class _Watched(Classifier):
     steps: Steps
 
     def __init__(self, real: Classifier) -> None:
-        self.model, self.screen = real.model, real.screen
+        self.model, self.reader = real.model, real.reader
 
     def find(self, *what: Any) -> Any:
         """Assess, then come to the step."""

@@ -1,0 +1,207 @@
+"""Reads lines of words, many at once: what each says, or quicker, whether it can say anything that matters.
+
+What a line says is a sum over its words and its pairs of words. What each word adds is worked out once and remembered,
+as a row of an array; the lines of a batch stand end to end in one row of numbers, and are summed in one step.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
+from itertools import chain, repeat
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.assessment import Marker
+from classifiers.model import ENGLISH, FEATURES, HIDDEN, LOUDEST, MARKERS, Floats, Model
+from classifiers.terms import END, START, weight
+
+_MOST_WORDS = 48_000
+_LONGEST = 24  # characters of a word that is remembered: nobody is to fill the memory
+_MARGIN = 0.01
+"""More than single precision loses in the exact sums."""
+_NOTHING, _UNKNOWN = 0, 1
+"""The numbers of what adds nothing, and of words that are not remembered, which may add anything."""
+_JUDGED = slice(HIDDEN, HIDDEN + len(MARKERS))
+_ALL, _DECISIVE = slice(FEATURES), slice(HIDDEN, None)
+
+_Places = npt.NDArray[np.intp]
+
+
+class Reading(NamedTuple):
+    """What the model makes of one line.
+
+    `features` (75) go on into the exchange: 64 that training found of use, between 0 and 8, then the probabilities
+    of the ten markers and of English. `scores` has the markers' probabilities again and the sum of "is English".
+    """
+
+    features: Floats
+    scores: MutableSequence[float]
+
+
+class Shown(NamedTuple):
+    """What a line may do: show a marker that matters, and have a word that is watched for."""
+
+    marker: bool
+    watched: bool
+
+
+class _Laid(NamedTuple):
+    """Lines end to end, each with what stands before and after it.
+
+    The number of each word, the place of each pair with the word after it, where each line starts, the number of its
+    first word, and what each word adds.
+    """
+
+    numbers: _Places
+    pairs: _Places
+    starts: _Places
+    firsts: _Places
+    added: Floats
+
+
+class Reader:
+    """Reads lines as a model says; those of its markers that `least` has matter from that probability on.
+
+    `watched` says of a word whether it is watched for. It may be called from any thread.
+    """
+
+    def __init__(self, model: Model, least: Mapping[Marker, float], watched: Callable[[str], bool]) -> None:
+        self._model = model
+        self._watched = watched
+        needed = [np.log(least[one] / (1 - least[one])) if one in least else np.inf for one in MARKERS]
+        self._needed = np.array(needed) - model.biases[_JUDGED] - _MARGIN
+        self._lock = Lock()
+        self._numbers = _Numbers(chain.from_iterable(model.rows.pairs))
+        self._added = np.zeros((self._numbers.most, FEATURES + 1), dtype=np.float32)
+        self._added[_UNKNOWN] = np.inf
+        self._learn()
+        pairs = [(self._numbers[one], self._numbers[other], row) for (one, other), row in model.rows.pairs.items()]
+        firsts, seconds, rows = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 3).T
+        self._keys = np.append(firsts << 32 | seconds, np.iinfo(np.intp).max)  # the last place is that of no pair
+        self._rows = np.append(rows, 0)
+        self._sizes = np.append(model.sizes[rows], np.float32(0))[:, np.newaxis]
+        self._pairs = model.steps[self._rows, _JUDGED] * self._sizes
+        self._ending = np.zeros((self._numbers.kept + 1, len(MARKERS)), dtype=np.float32)
+        np.maximum.at(self._ending, seconds, self._pairs[:-1])
+
+    def shown(self, lines: Sequence[Sequence[str]]) -> list[Shown]:
+        """Return what each line may show, whatever it continues.
+
+        A line of which `marker` is False shows each marker with less than its least probability: its first pair counts
+        as the most that any adds that ends so, and no sum is below the exact one.
+        """
+        if not lines:
+            return []
+        laid = self._lay(lines, repeat(START), _DECISIVE)
+        markers = laid.added[:, : len(MARKERS)]
+        laid.pairs[laid.starts] = len(self._keys) - 1
+        markers[:-1] += self._pairs[laid.pairs]
+        markers[laid.starts] += self._ending[np.minimum(laid.firsts, self._numbers.kept)]
+        sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
+        reached = np.any(sums[:, : len(MARKERS)] * _weights(lines) >= self._needed, axis=1)
+        return [*map(Shown, reached.tolist(), (sums[:, -1] > 0).tolist())]
+
+    def read(self, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
+        """Return what each line says by itself; `before` has the words that they continue, or START."""
+        if not lines:
+            return []
+        laid = self._lay(lines, before, _ALL)
+        self._complete(laid, lines, _ALL)
+        laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
+        sums = np.add.reduceat(laid.added, laid.starts)
+        sums *= _weights(lines)
+        sums += self._model.biases
+        english = sums[:, -1].tolist()
+        useful, judged = sums[:, :HIDDEN], sums[:, HIDDEN:]
+        np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
+        np.minimum(np.maximum(judged, -60, out=judged), 60, out=judged)
+        np.exp(np.negative(judged, out=judged), out=judged)
+        judged += 1
+        np.reciprocal(judged, out=judged)
+        told = zip(sums, judged[:, :ENGLISH].tolist(), english, strict=True)
+        return [Reading(features.copy(), array("d", [*markers, total])) for features, markers, total in told]
+
+    def shares(self, words: Sequence[str], before: str) -> Floats:
+        """Return what each word of a line (row) adds to the sum of each marker (column).
+
+        Pairs count half for each of their words.
+        """
+        laid = self._lay([words], [before], _JUDGED)
+        self._complete(laid, [words], _JUDGED)
+        pairs = self._pairs[laid.pairs] * np.float32(0.5)
+        shares: Floats = (laid.added[1:-1] + pairs[:-1] + pairs[1:]) * np.float32(weight(len(words)))
+        return shares
+
+    def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], columns: slice) -> _Laid:
+        """Lay lines end to end; of what words add only those columns."""
+        sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
+        ends = np.cumsum(sizes + 2) - 1
+        starts = ends - sizes - 1
+        words = chain.from_iterable((first, *line, END) for first, line in zip(before, lines, strict=False))
+        with self._lock:
+            numbers = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.intp, count=ends[-1] + 1)
+            self._learn()
+            asked = numbers[:-1] << 32 | numbers[1:]
+            firsts = numbers[starts + 1]
+            numbers[starts] = numbers[ends] = _NOTHING
+            added = self._added[numbers, columns]
+        pairs = self._keys.searchsorted(asked)
+        pairs[self._keys[pairs] != asked] = len(self._keys) - 1
+        pairs[ends[:-1]] = len(self._keys) - 1
+        return _Laid(numbers, pairs, starts, firsts, added)
+
+    def _learn(self) -> None:
+        """Work out what those words add that are new."""
+        new = self._numbers.new
+        if new:
+            rows = [*map(self._numbers.__getitem__, new)]
+            self._added[rows, _ALL] = self._model.sums(new)
+            self._added[rows, -1] = [*map(self._watched, new)]
+            self._numbers.learned()
+
+    def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]], columns: slice) -> None:
+        """Work out what words add that are not remembered."""
+        unknown = np.flatnonzero(laid.numbers == _UNKNOWN)
+        if len(unknown):
+            words = [*chain.from_iterable((START, *line, END) for line in lines)]
+            sums = self._model.sums([words[place] for place in unknown])
+            laid.added[unknown] = sums[:, columns]
+
+
+class _Numbers(dict[str, int]):
+    """The number of each word: of `kept` ones, of others while there is room, and _UNKNOWN of any more.
+
+    Numbers are below `most`, those of kept words below `kept`. `new` has the words that got one since `learned` was
+    last called, which makes room again where there is none.
+    """
+
+    def __init__(self, kept: Iterable[str]) -> None:
+        super().__init__({word: number for number, word in enumerate(dict.fromkeys(kept), _UNKNOWN + 1)})
+        self._kept = {**self}
+        self.kept = len(self) + _UNKNOWN + 1
+        self.most = self.kept + _MOST_WORDS
+        self.new = [*self]
+
+    def __missing__(self, word: str) -> int:
+        number = len(self) + _UNKNOWN + 1
+        if len(word) > _LONGEST or number == self.most:
+            return _UNKNOWN
+        self[word] = number
+        self.new.append(word)
+        return number
+
+    def learned(self) -> None:
+        """Begin to collect new words again."""
+        self.new.clear()
+        if len(self) + _UNKNOWN + 1 == self.most:
+            self.clear()
+            self.update(self._kept)
+
+
+def _weights(lines: Sequence[Sequence[str]]) -> Floats:
+    """Return how much the terms of each line count, one a row."""
+    return np.array([[weight(len(line))] for line in lines], dtype=np.float32)
