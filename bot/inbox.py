@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 CAPACITY = 2_000
 REASONS = ("flood", "unreadable")  # for which a message is left out
 MOST_DELAYED = 8_000  # of a platform that cannot be slowed down
-_AT_ONCE = 64
+_AT_ONCE = 128
 _MOST_FOUND = 256  # that wait to be recorded, before reading pauses
 
 _Mark = asyncio.Future[None]

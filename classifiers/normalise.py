@@ -331,8 +331,8 @@ _RULES = (
 
 
 # What reads the same whatever stands around it, see `words.py`: nothing here joins, hides or turns its neighbours.
-_SETTLED = re.compile(r"[!-$&-~\u00c0-\u012f\u0132-\u024f‘’“”…\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
-_HEADS = re.compile(r"[>#]|-#")
+_SETTLED = re.compile(r"[!-~\u00c0-\u012f\u0132-\u024f‘’“”…\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]+")
+_UNSETTLED = re.compile(rf"(?:>|>>>|#{{1,3}}|-#)$|.*{_CODE}", re.IGNORECASE)
 _LOOSE = re.compile(rf"(?!{_LETTER}['’][^\W_]){_LETTER}(?![^\W_])|.*(?<![^\W_])(?<!['’]){_LETTER}$|[013457@$]$")
 
 
@@ -351,7 +351,7 @@ def settled(text: str) -> Piece:
     Letters alone are joined with others that are alone, with signs between them or without; and of a word that comes
     three times or more without anything between them two remain. Everything else is the same as in any longer text.
     """
-    if not _SETTLED.fullmatch(text) or _HEADS.match(text):
+    if not _SETTLED.fullmatch(text) or _UNSETTLED.match(text):
         return _UNSETTLED_PIECE
     plain = (text if text.isascii() else _UNSEEN.pattern.sub("", _compose(text))).lower()
     for rule in _RULES:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from classifiers.assessment import Marker
 from classifiers.model import ENGLISH, FEATURES, HIDDEN, LOUDEST, MARKERS, Floats, Model
+from classifiers.places import Numbers, Places
 from classifiers.terms import END, START, weight
 
 _MOST_WORDS = 48_000
@@ -28,7 +29,7 @@ _NOTHING, _UNKNOWN = 0, 1
 _JUDGED = slice(HIDDEN, HIDDEN + len(MARKERS))
 _ALL, _DECISIVE = slice(FEATURES), slice(HIDDEN, None)
 
-_Places = npt.NDArray[np.intp]
+_Indices = npt.NDArray[np.intp]
 
 
 class Reading(NamedTuple):
@@ -56,10 +57,10 @@ class _Laid(NamedTuple):
     first word, and what each word adds.
     """
 
-    numbers: _Places
-    pairs: _Places
-    starts: _Places
-    firsts: _Places
+    numbers: _Indices
+    pairs: npt.NDArray[np.int32]
+    starts: _Indices
+    firsts: _Indices
     added: Floats
 
 
@@ -81,7 +82,7 @@ class Reader:
         self._learn()
         pairs = [(self._numbers[one], self._numbers[other], row) for (one, other), row in model.rows.pairs.items()]
         firsts, seconds, rows = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 3).T
-        self._keys = np.append(firsts << 32 | seconds, np.iinfo(np.intp).max)  # the last place is that of no pair
+        self._places = Places(_paired(firsts, seconds))
         self._rows = np.append(rows, 0)
         self._sizes = np.append(model.sizes[rows], np.float32(0))[:, np.newaxis]
         self._pairs = model.steps[self._rows, _JUDGED] * self._sizes
@@ -98,7 +99,7 @@ class Reader:
             return []
         laid = self._lay(lines, repeat(START), _DECISIVE)
         markers = laid.added[:, : len(MARKERS)]
-        laid.pairs[laid.starts] = len(self._keys) - 1
+        laid.pairs[laid.starts] = self._places.nowhere
         markers[:-1] += self._pairs[laid.pairs]
         markers[laid.starts] += self._ending[np.minimum(laid.firsts, self._numbers.kept)]
         sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
@@ -145,13 +146,12 @@ class Reader:
         with self._lock:
             numbers = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.intp, count=ends[-1] + 1)
             self._learn()
-            asked = numbers[:-1] << 32 | numbers[1:]
+            asked = _paired(numbers[:-1], numbers[1:])
             firsts = numbers[starts + 1]
             numbers[starts] = numbers[ends] = _NOTHING
             added = self._added[numbers, columns]
-        pairs = self._keys.searchsorted(asked)
-        pairs[self._keys[pairs] != asked] = len(self._keys) - 1
-        pairs[ends[:-1]] = len(self._keys) - 1
+        pairs = self._places(asked)
+        pairs[ends[:-1]] = self._places.nowhere
         return _Laid(numbers, pairs, starts, firsts, added)
 
     def _learn(self) -> None:
@@ -200,6 +200,11 @@ class _Numbers(dict[str, int]):
         if len(self) + _UNKNOWN + 1 == self.most:
             self.clear()
             self.update(self._kept)
+
+
+def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:
+    """Return one number for the two of each pair."""
+    return (firsts << 32 | seconds).astype(np.uint64)
 
 
 def _weights(lines: Sequence[Sequence[str]]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import chain
+from operator import eq
 
 from classifiers.confusables import REVERSED
 from classifiers.normalise import UNSETTLED, Piece, settled, tokens
@@ -22,12 +22,12 @@ def words(text: str) -> list[str]:
     parts = text.split()
     if not parts:
         return []
-    read, flags = zip(*map(_read.__getitem__, parts), strict=True)
-    kinds = "".join(flags)
+    read = [*map(_read.__getitem__, parts)]
+    kinds = "".join([kind for _, kind in read])
     if UNSETTLED in kinds or len(text) > _LONGEST_TEXT or (kinds.count("s") > 2 and _SPACED.search(kinds)):
         return tokens(text)
-    found = [*chain.from_iterable(read)]
-    if len({*found}) + 1 < len(found) and any(map(_alike, found, found[1:], found[2:])):
+    found = [word for said, _ in read for word in said]
+    if True in map(eq, found, found[1:]) and any(map(_alike, found, found[1:], found[2:])):
         return tokens(text)
     return found
 
@@ -48,4 +48,4 @@ def _settled(part: str) -> Piece:
     return (*before, word, sign, second, *after) if sign else (*before, word, *after), "w"
 
 
-_read = Recent(lambda parts: map(_settled, parts), _MOST)
+_read = Recent(_settled, _MOST)

@@ -190,7 +190,7 @@ def test_what_waits_while_others_are_read_is_counted_from_when_it_was_due(supply
         waited = load.latencies(parts, messages, [0.0] * 300)
         assert sum(parts.guard.levels.values()) == 300
     assert waited == sorted(waited)  # none is due later than another, and each batch waits for those before it
-    assert len({*waited}) == 5
+    assert len({*waited}) == 3
     assert waited[-1] > 2 * waited[0]
 
 

@@ -28,6 +28,7 @@ from classifiers.corpus import Labelled, load_corpus
 from classifiers.despair import shows_despair
 from classifiers.model import MARKERS, Model
 from classifiers.normalise import tokens
+from classifiers.places import Places
 from classifiers.reader import Reader
 from classifiers.recent import Recent
 from classifiers.terms import START, word_terms
@@ -172,9 +173,9 @@ def test_a_phrase_of_despair_is_sought_wherever_it_stands(phrase: str) -> None:
 def test_what_is_remembered_is_bounded_and_worked_out_once() -> None:
     asked: list[str] = []
 
-    def work_out(words: Sequence[str]) -> list[int]:
-        asked.extend(words)
-        return [*map(len, words)]
+    def work_out(word: str) -> int:
+        asked.append(word)
+        return len(word)
 
     recent = Recent(work_out, most=10)
     assert [recent["one"], recent["one"], recent["x" * 100], recent["x" * 100]] == [3, 3, 100, 100]
@@ -184,9 +185,21 @@ def test_what_is_remembered_is_bounded_and_worked_out_once() -> None:
         assert len(recent) <= 5
     assert recent["word 999"] == 8
     assert asked.count("word 999") == 1
-    recent.expect(["word 999", "y", "four", "four", "y" * 100])
-    assert sorted(asked[-2:]) == ["four", "y"]
-    assert (recent["four"], recent["y"], asked.count("four")) == (4, 1, 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(st.integers(0, 2**64 - 1) | st.integers(0, 40), max_size=200), st.sets(st.integers(0, 2**64 - 1)))
+def test_a_number_is_found_where_it_stands_and_no_other(numbers: set[int], others: set[int]) -> None:
+    places = Places(np.array([*numbers], dtype=np.uint64))
+    asked = [*numbers, *(others - numbers), *(set(range(60)) - numbers)]
+    expected = [*range(len(numbers)), *[len(numbers)] * (len(asked) - len(numbers))]
+    assert places(np.array(asked, dtype=np.uint64)).tolist() == expected
+
+
+def test_numbers_that_fall_together_are_found_too() -> None:
+    pairs = [first << 32 | second for first in range(300) for second in range(300)]
+    places = Places(np.array(pairs, dtype=np.uint64))
+    assert places(np.array(pairs[::-1], dtype=np.uint64)).tolist() == [*range(len(pairs))][::-1]
 
 
 @pytest.mark.parametrize("terms", ["", "a\nb\na", "~<a\n~a>\n~<a", "a b\na b"])

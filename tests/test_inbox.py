@@ -32,7 +32,7 @@ from classifiers.conversation import Account, Message
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
-CAPACITY = 100
+CAPACITY = 300
 POISON = "poison"
 MENACE = Meaning((Marker.PAYMENT_DEMAND, Marker.PRESSURE), {Kind.THREAT: 9})
 

@@ -13,7 +13,7 @@ from bot.effects import Delivery, Effect, Outcome
 from bot.parts import Parts
 from classifiers.conversation import Message
 
-AT_ONCE = 64
+AT_ONCE = 128
 """How many messages the guard is given at a time, as by the inbox when many wait."""
 
 
