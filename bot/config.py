@@ -197,7 +197,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         own = self.spaces.get(space, {})
         if not own and not chosen:
             return self.policy.policy()
-        return msgspec.convert(msgspec.to_builtins(self.policy) | own | (chosen or {}), PolicySettings).policy()
+        wanted = msgspec.to_builtins(self.policy) | own | (chosen or {})
+        return convert(wanted, PolicySettings, f"settings of {space}", "").policy()
 
 
 TOKEN_VARIABLES = {"discord": "HAVEN_DISCORD_TOKEN", "telegram": "HAVEN_TELEGRAM_TOKEN"}
@@ -217,6 +218,8 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
         if not _SPACE.fullmatch(space):
             raise InputError(f'{file}: spaces."{space}": expected {_SPACES}')
         convert(own, PolicySettings, str(file), f'spaces."{space}"')
+    if Path(config.store.database) == Path(config.store.key_file):
+        raise InputError(f"{file}: store.key_file: expected another file than store.database")
     return config, file.parent
 
 

@@ -33,7 +33,7 @@ Type as several people, one line each:   alice> hello @bob
 People may say    bob> /help   bob> /check TEXT   bob> /protect off   bob> /report TEXT   bob> /privacy
 Moderators may say    /confirm CASE   /dismiss CASE   /advise CASE NAME   /note CASE TEXT
                       /cases   /case CASE   /evidence CASE   /forget NAME
-What Haven is not sure of it passes over in silence. Nothing is kept. End with Ctrl-D.
+What Haven is not sure of it passes over in silence. End with Ctrl-D.
 """
 
 
@@ -54,6 +54,7 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
                 if any(tokens.values()):
                     asyncio.run(_online(config, folder, store, tokens))
                 else:
+                    _welcome(f"Cases are kept in {folder / config.store.database}.")
                     asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines())))
         except InputError as error:
             if config.log.format == "text":
@@ -77,9 +78,14 @@ def _leave_no_core() -> None:
 
 def rehearse() -> None:
     """Let a person type as several members; the database lives in memory."""
-    if sys.stdin.isatty():
-        Console().print(_WELCOME, markup=False, highlight=False)
+    _welcome("Nothing is kept.")
     asyncio.run(_on_console(Config(), Path(), Store(None, one_time_seal()), stdin_lines()))
+
+
+def _welcome(kept: str) -> None:
+    """Say how to type, to who does, and what is kept of it."""
+    if sys.stdin.isatty():
+        Console().print(_WELCOME + kept, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _spoken(lines: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -39,10 +39,10 @@ async def monitored(settings: MetricsSettings, parts: Parts, platforms: Sequence
     try:
         address, port = settings.address
         try:
-            listening = await asyncio.get_running_loop().create_server(partial(_answerer, runner), str(address), port)
+            server = await asyncio.get_running_loop().create_server(partial(_answerer, runner), str(address), port)
         except OSError as error:
             raise InputError(f"metrics: cannot listen on {settings.listen}: {_why(error)}") from None
-        with closing(listening):
+        with closing(server):
             yield
     finally:
         ticking.cancel()
@@ -58,16 +58,16 @@ async def listening(settings: MetricsSettings) -> Finding:
         if await _is_haven(settings.listen):
             return Finding(f"Haven answers at {settings.listen}")
         why = _why(error)
-        return Finding(f"Haven cannot listen on {settings.listen}: {why}: choose another port", fine=False)
+        return Finding(f"Haven cannot listen on {settings.listen}: {why}: choose another address", fine=False)
     held.close()
     await held.wait_closed()
     return Finding(f"Haven can answer at {settings.listen}")
 
 
 async def _is_haven(where: str) -> bool:
-    timeout = ClientTimeout(total=_ANSWER_SECONDS)
+    timeout, url = ClientTimeout(total=_ANSWER_SECONDS), f"http://{where}/metrics"
     try:
-        async with ClientSession(timeout=timeout) as session, session.get(f"http://{where}/metrics") as answer:
+        async with ClientSession(timeout=timeout) as session, session.get(url, allow_redirects=False) as answer:
             return b"haven_platform_connected" in await answer.read()
     except (ClientError, TimeoutError):
         return False

@@ -71,12 +71,16 @@ def scan_all(
     if not as_json:
         console.print(
             Text(
-                f"{conversations:,} conversations, {messages:,} messages: Haven would have told the moderators"
-                f" about {flagged:,}.",
+                f"{_counted(conversations, 'conversation')}, {_counted(messages, 'message')}:"
+                f" Haven would have told the moderators about {flagged:,}.",
                 style="bold",
             )
         )
     return sound
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def render(report: Report) -> Text:

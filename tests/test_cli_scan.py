@@ -139,7 +139,7 @@ def test_a_file_that_is_named_twice_is_read_once(invoke: Invoke, tmp_path: Path)
     (tmp_path / "link.jsonl").symlink_to("chats/a.jsonl")
     result = invoke("scan", "--json", "chats/a.jsonl", "chats", tmp_path / "chats", "link.jsonl")
     assert (result.exit_code, [one["conversation"] for one in objects(result)]) == (0, ["a"])
-    assert invoke("scan", "chats", "chats").stdout.startswith("1 conversations, 1 messages: ")
+    assert invoke("scan", "chats", "chats").stdout.startswith("1 conversation, 1 message: ")
 
 
 def test_standard_input_is_read_where_it_is_named(haven: Run, refused: Refused, threatened: Spoken) -> None:

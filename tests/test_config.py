@@ -86,6 +86,11 @@ def complaint(file: Path, text: str) -> str:
     return said
 
 
+def test_the_key_does_not_lie_in_the_database(file: Path) -> None:
+    said = complaint(file, '[store]\ndatabase = "./data.db"\nkey_file = "data.db"\n')
+    assert said == "store.key_file: expected another file than store.database"
+
+
 # The example.
 
 

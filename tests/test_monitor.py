@@ -332,7 +332,7 @@ async def test_a_doctor_knows_whether_haven_can_listen_or_does(
         wires.connected = False
         assert await listening(settings) == Finding(f"Haven answers at {where}")
         assert (await asked.health())[0] == 503
-    taken = Finding(f"Haven cannot listen on {where}: Address already in use: choose another port", fine=False)
+    taken = Finding(f"Haven cannot listen on {where}: Address already in use: choose another address", fine=False)
     with closing(socket.create_server(("127.0.0.1", port))):
         assert await listening(settings) == taken
     other = web.AppRunner(web.Application())
@@ -356,7 +356,7 @@ async def test_the_doctor_of_the_program_names_a_port_that_is_taken(
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         out, errors = await process.communicate()
-    said = f"metrics: to mend: Haven cannot listen on {where}: Address already in use: choose another port\n"
+    said = f"metrics: to mend: Haven cannot listen on {where}: Address already in use: choose another address\n"
     assert (process.returncode, errors) == (1, b"")
     assert out.decode().endswith(said)
 

@@ -243,3 +243,9 @@ def test_when_a_space_was_last_read_is_kept_beside_its_choices(policies: Policie
     records.seen("home", 7.0)
     assert (records.seen_at("home"), records.settings("home")) == (7.0, {"mode": "advise"})
     assert (records.seen_at("work"), records.settings("work")) == (None, {})
+
+
+def test_choices_that_this_haven_does_not_know_are_told_in_one_line(config: Config, store: Store) -> None:
+    Records(store).choose("home", {"sensitivity": "extreme"})
+    with pytest.raises(InputError, match=r"^settings of home: sensitivity: .*extreme"):
+        Policies(config, Records(store))

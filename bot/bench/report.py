@@ -96,8 +96,8 @@ def _ratios(found: Mapping[str, Any]) -> Table:
         "Beside plain alternatives, in the same run",
         "A pipeline of scikit-learn (word and character n-grams, one logistic regression a marker) with the very"
         " weights of the model, whose decisions on markers were the same in all of"
-        f" {reference['agreement_messages']:,} messages; one regular expression for {reference['keywords']} phrases. The message"
-        " model reads 512 lines at once, the guard 128 messages.",
+        f" {reference['agreement_messages']:,} messages; one regular expression for {reference['keywords']} phrases."
+        " The message model reads 512 lines at once, the guard 128 messages.",
         ("Haven", "beside", "its messages a second", "Haven is"),
         tuple(shown),
     )
