@@ -84,7 +84,7 @@ def rehearse() -> None:
 
 def _welcome(kept: str) -> None:
     """Say how to type, to who does, and what is kept of it."""
-    if sys.stdin.isatty():
+    if sys.stdin and sys.stdin.isatty():
         Console().print(_WELCOME + kept, markup=False, highlight=False, soft_wrap=True)
 
 
