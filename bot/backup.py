@@ -26,9 +26,10 @@ def backup(database: Database, file: Path) -> None:
         with closing(sqlite3.connect(part)) as copy:
             database.db.conn.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without companions
+            check_whole(copy)
     except sqlite3.Error as error:
         _remove(part)
-        raise InputError(f"{file}: {error}") from None
+        raise InputError(f"{file}: no backup was made: {error}") from None
     part.replace(file)
     sync_folder(file.parent)
 
@@ -69,8 +70,7 @@ def _check(fresh: Path, file: Path, seal: Seal) -> None:
             if copy.execute("SELECT 1 FROM sqlite_master WHERE type = 'view'").fetchall():
                 raise sqlite3.DatabaseError("it has a view")
             copy.execute("SELECT proof FROM seal")
-            if (found := copy.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
-                raise sqlite3.DatabaseError(found[0])
+            check_whole(copy)
         with closing(Database(fresh, seal)) as database, database.transaction():
             if foreign := _schema(database) - _schema(Database(None, seal)):
                 raise sqlite3.DatabaseError(f"it has what Haven never made: {min(foreign)[0]}")
@@ -79,6 +79,13 @@ def _check(fresh: Path, file: Path, seal: Seal) -> None:
         raise InputError(f"{file}: not a backup of Haven, or damaged: {error}") from None
     except InputError as error:
         raise InputError(str(error).replace(str(fresh), str(file))) from None
+
+
+def check_whole(database: sqlite3.Connection) -> None:
+    """Look at every page of a database; DatabaseError where something is damaged."""
+    (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"the database is damaged: {' '.join(found.split())}")
 
 
 def _schema(database: Database) -> set[tuple[str, str]]:

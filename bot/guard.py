@@ -34,12 +34,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a message may have to be recorded for: how its conversation read, and what stood there then."""
+    """What a message may have to be recorded for: how its conversation read, and what stood there then.
+
+    `behind` are the threats that are aimed at its author, where they despair.
+    """
 
     message: Message
     policy: Policy
     threat: Assessment
     disclosure: Assessment
+    behind: Sequence[Assessment]
     conversation: Conversation
 
 
@@ -117,10 +121,13 @@ class Guard:
         """Erase everything about an account, here and in the database; return how many cases lost content.
 
         With `own` the account itself asked: then cases in which it threatens somebody stay, and the lines in memory, so
-        that nobody can make Haven forget a threat while they make it.
+        that nobody can make Haven forget a threat while they make it; but these no longer show despair.
         """
-        if not own:
-            with self._lock:
+        with self._lock:
+            if own:
+                for conversation in self._memory.conversations:
+                    self._classifier.forget_despair(conversation, account)
+            else:
                 self._memory.forget(account)
         return self._store.forget(account, self._clock().timestamp(), own=own)
 
@@ -147,35 +154,43 @@ class Guard:
         conversation = self._memory.conversation(message.space, message.channel, now)
         find = self._classifier.assess if self._thorough else self._classifier.find
         found = find(conversation, message, policy.sensitivity, policy.shift, heard)
-        return Finding(message, policy, *found, conversation.copy()) if found else None
+        if found is None:
+            return None
+        threat, disclosure = found
+        behind = (
+            self._classifier.behind(conversation, message, policy.sensitivity, policy.shift)
+            if disclosure.crisis
+            else []
+        )
+        return Finding(message, policy, threat, disclosure, behind, conversation.copy())
 
     def _record(self, finding: Finding) -> list[Decision]:
-        message, policy, conversation = finding.message, finding.policy, finding.conversation
-        written = False
-        decisions = []
-        for found in one_reading(finding.threat, finding.disclosure):
-            about = found.sender or found.target
-            if not found.level or about is None:
-                decisions.append(Decision(found, None, ()))
-                continue
-            found = self._without_accused(found, policy)
-            before = self._store.case(found.space, about, found.kind)
-            recipient = self._store.recipient(found.target) if found.target else Recipient()
-            if found.level >= Level.ALERT:
-                explained = [seen.marker for seen in before.evidence if seen.carried] if before else []
-                found = self._classifier.explain(conversation, found, explained)
-            case, effects = decide(before, found, policy, recipient)
-            if case and case != before:
-                at = self._clock().timestamp()
-                if self._linker:
-                    lines = _written(conversation, message, about)
-                    case, effects = self._linker.link(case, effects, lines, at)
-                self._store.record(case, effects, at)
-            written = written or any(isinstance(one, AdviseTarget) and one.target == message.author for one in effects)
-            decisions.append(Decision(found, case, effects))
+        decisions = [self._folded(finding, found) for found in one_reading(finding.threat, finding.disclosure)]
         if finding.disclosure.crisis:
-            decisions += self._despair(message, finding.disclosure, policy, written=written)
+            unknown = [found for found in finding.behind if not self._alerted(found.sender, found, finding.policy)]
+            decisions += [self._folded(finding, found) for found in unknown]
+            decisions += self._despair(finding, decisions)
         return decisions
+
+    def _folded(self, finding: Finding, found: Assessment) -> Decision:
+        """Fold into its case one thing that was found, and record what follows."""
+        about = found.sender or found.target
+        if not found.level or about is None:
+            return Decision(found, None, ())
+        found = self._without_accused(found, finding.policy)
+        before = self._store.case(found.space, about, found.kind)
+        recipient = self._store.recipient(found.target) if found.target else Recipient()
+        if found.level >= Level.ALERT:
+            explained = [seen.marker for seen in before.evidence if seen.carried] if before else []
+            found = self._classifier.explain(finding.conversation, found, explained)
+        case, effects = decide(before, found, finding.policy, recipient)
+        if case and case != before:
+            at = self._clock().timestamp()
+            if self._linker:
+                lines = _written(finding.conversation, finding.message, about)
+                case, effects = self._linker.link(case, effects, lines, at)
+            self._store.record(case, effects, at)
+        return Decision(found, case, effects)
 
     def _hold(self, finding: Finding, decisions: Iterable[Decision]) -> None:
         """Keep in memory the conversation of a live case."""
@@ -184,10 +199,13 @@ class Guard:
                 until = case.seen_at + finding.policy.incident_gap
                 self._memory.hold(finding.message.space, finding.message.channel, until)
 
-    def _despair(self, message: Message, found: Assessment, policy: Policy, *, written: bool) -> list[Decision]:
-        """Fold despair into every case that concerns its author, `written` to already or not."""
+    def _despair(self, finding: Finding, decided: Iterable[Decision]) -> list[Decision]:
+        """Fold despair into every case that concerns its author, who hears of it once."""
+        message, found, policy = finding.message, finding.disclosure, finding.policy
         decisions = []
         recipient = self._store.recipient(message.author)
+        sent = chain.from_iterable(decision.effects for decision in decided)
+        written = any(isinstance(one, AdviseTarget) and one.target == message.author for one in sent)
         for before in self._concerned(message, policy):
             case, effects = despair(before, message.author, recipient)
             if written:  # once is enough, however many cases are about them
@@ -209,18 +227,18 @@ class Guard:
 
     def _without_accused(self, found: Assessment, policy: Policy) -> Assessment:
         """Hold back what would write to, or plead for, an account that is itself held to threaten somebody."""
-        if found.target is None:
-            return found
-        case = self._store.case(found.space, found.target, Kind.THREAT)
-        if (
-            case is None
-            or case.level < Level.ALERT
-            or case.ruling is Ruling.NOT_SEXTORTION
-            or found.at - case.seen_at > policy.incident_gap
-        ):
+        case = self._alerted(found.target, found, policy)
+        if case is None or case.ruling is Ruling.NOT_SEXTORTION:
             return found
         highest = Level.NOTICE if found.kind is Kind.DISCLOSURE else Level.ALERT
         return replace(found, level=min(found.level, highest))
+
+    def _alerted(self, account: Account | None, found: Assessment, policy: Policy) -> Case | None:
+        """Return the live case of an account that threatens, if the moderators were told of it."""
+        case = self._store.case(found.space, account, Kind.THREAT) if account else None
+        if case is None or case.level < Level.ALERT or found.at - case.seen_at > policy.incident_gap:
+            return None
+        return case
 
 
 def _written(conversation: Conversation, message: Message, author: Account) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from classifiers.conversation import Account
@@ -49,6 +50,11 @@ class Memory:
         self._held[key] = max(until, self._held.get(key, until))
         if len(self._held) > self._max_conversations // 2:
             self._let_go(next(iter(self._held)))
+
+    @property
+    def conversations(self) -> Iterable[Conversation]:
+        """All conversations, for as long as nothing is changed."""
+        return self._conversations.values()
 
     def holds(self, account: Account) -> bool:
         """Return whether there is a line that the account wrote."""

@@ -43,7 +43,7 @@ def scan_all(
     scanner = Scanner(classifier, Sensitivity(sensitivity))
     console = Console(file=out, highlight=False)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    conversations = messages = flagged = 0
+    conversations = messages = spoken = flagged = 0
     sound = True
     progress = Progress(
         TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
@@ -55,6 +55,7 @@ def scan_all(
                 for report in _scan(path, format, scanner, progress):
                     conversations += 1
                     messages += report.messages
+                    spoken += report.spoken
                     flagged += report.level >= Level.ALERT
                     if as_json:
                         out.write(json.dumps(report.as_json()) + "\n")
@@ -64,9 +65,10 @@ def scan_all(
             except InputError as error:
                 sound = False
                 errors.print(Text(f"haven: {visible(str(error))}"))
-    if not messages:
+    if not spoken:
         if sound or conversations:
-            errors.print(Text("haven: no messages were read: this is no all-clear", style="bold red"))
+            none = "no message has any text" if messages else "no messages were read"
+            errors.print(Text(f"haven: {none}: this is no all-clear", style="bold red"))
         return False
     if not as_json:
         console.print(

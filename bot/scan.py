@@ -38,11 +38,13 @@ class Seen:
 class Report:
     """What would have happened in one conversation; positions are 0-based, names as in the export.
 
-    `scores` has the highest score of each kind, `score` that of the kind that was told or else the higher one.
+    `scores` has the highest score of each kind, `score` that of the kind that was told or else the higher one. `spoken`
+    counts the messages that have text.
     """
 
     conversation: str
     messages: int = 0
+    spoken: int = 0
     kind: Kind | None = None
     level: Level = Level.NONE
     score: float = 0.0
@@ -101,6 +103,7 @@ class Scanner:
                 for decision in guard.receive([entry.message]):
                     reading.take(decision)
                 report.messages += 1
+                report.spoken += bool(entry.message.text)
         except InputError as error:
             fault = error
         finally:

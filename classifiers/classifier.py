@@ -28,7 +28,7 @@ _MENTIONED = 0.03
 _FIRST_MARKER, _SECOND_MARKER = 0.15, 0.08
 _DISCLOSURE = 0.08
 _CARRIED = 6
-_DESPAIR = 0.5
+_DESPAIR = 0.6
 _DISTRESS = MARKERS.index(Marker.DISTRESS)
 LEAST = {
     **dict.fromkeys(COERCIVE, _FIRST_MARKER),
@@ -101,6 +101,32 @@ class Classifier:
             return None
         return self._assessed(conversation, message, exchange, scores, reached)
 
+    def behind(
+        self,
+        conversation: Conversation,
+        message: Message,
+        sensitivity: Sensitivity,
+        shift: Mapping[Kind, float] = _UNMOVED,
+    ) -> list[Assessment]:
+        """Return the threats aimed at the author of a message that was taken in last, for when they despair."""
+        found = []
+        theirs = conversation.exchange(message.author).theirs
+        for sender in dict.fromkeys(line.author for line in theirs if line.noted):
+            exchange = conversation.exchange(sender)
+            if exchange.mine:
+                said = replace(message, id=exchange.mine[0].message_id, author=sender)
+                read = self._reached(conversation, exchange, sensitivity, shift)
+                threat, _ = self._assessed(conversation, said, exchange, *read)
+                if threat.level and threat.target == message.author:
+                    found.append(threat)
+        return found
+
+    def forget_despair(self, conversation: Conversation, account: Account) -> None:
+        """Let no line of an account show despair any more; only a new one will."""
+        for line in conversation.lines:
+            if line.author == account and line.scores:
+                line.scores = [0.0 if column == _DISTRESS else score for column, score in enumerate(line.scores)]
+
     def _take(self, conversation: Conversation, message: Message, heard: Heard | None) -> bool:
         """Take a message in; return whether anything that its author wrote of late may matter."""
         if heard is None:
@@ -143,19 +169,22 @@ class Classifier:
         evidence = _evidence(exchange.mine, message.channel)
 
         def read(kind: Kind, sender: Account | None, target: Account | None) -> Assessment:
-            highest = Level.ADVISE if target else Level.ALERT
+            level = min(reached[kind], _supported(kind, evidence), Level.ADVISE if target else Level.ALERT)
+            crisis = target is not None and _despairs(exchange, target)
+            if crisis and kind is Kind.THREAT and level is Level.NOTICE:
+                level = Level.ALERT  # somebody should look, however little is sure
             return Assessment(
                 message_id=message.id,
                 space=message.space,
                 channel=message.channel,
                 at=message.sent_at,
                 kind=kind,
-                level=min(reached[kind], _supported(kind, evidence), highest),
+                level=level,
                 score=scores[kind],
                 sender=sender,
                 target=target,
                 evidence=evidence,
-                crisis=target is not None and _despairs(exchange, target),
+                crisis=crisis,
             )
 
         addressee = conversation.addressee(author, self._coercion)

@@ -185,12 +185,12 @@ def test_arrivals_are_drawn_once_and_come_at_the_rate() -> None:
 
 
 def test_what_waits_while_others_are_read_is_counted_from_when_it_was_due(supply: Supply, tmp_path: Path) -> None:
-    messages = [load._encoder.encode(message) for message in Mix(supply, 5).take(300)]
+    messages = [load._encoder.encode(message) for message in Mix(supply, 5).take(600)]
     with subject(tmp_path, 5) as parts:
-        waited = load.latencies(parts, messages, [0.0] * 300)
-        assert sum(parts.guard.levels.values()) == 300
+        waited = load.latencies(parts, messages, [0.0] * 600)
+        assert sum(parts.guard.levels.values()) == 600
     assert waited == sorted(waited)  # none is due later than another, and each batch waits for those before it
-    assert len({*waited}) == 3
+    assert len({*waited}) == 5
     assert waited[-1] > 2 * waited[0]
 
 

@@ -305,19 +305,19 @@ def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
     rehearsal.say(*threat("kayla", "sam"))
     case = rehearsal.until(r"to sam, in private  ·  case (\w+)")[1]
     rehearsal.say(f"/confirm {case}")
-    rehearsal.until("ruled: confirmed")
+    rehearsal.until("·  confirmed")
     rehearsal.say(f"/confirm {case}", f"/confirm {case} all", "/cases")
     rehearsal.until("^None is open.$")
     assert rehearsal.heard.count("Noted as sextortion. Save the evidence before you delete anything.") == 2
     assert rehearsal.heard.count("Noted for 1 case.\n") == 1
     rehearsal.say(f"/dismiss {case}")
-    rehearsal.until("ruled: not sextortion")
+    rehearsal.until("ruled not to be sextortion")
     rehearsal.say(*threat("kayla", "sam"), "/confirm 12345", "/ban kayla")
     rehearsal.until("there is no case '12345'")
     rehearsal.until(r"moderators may say /confirm CASE \[all\]")
     assert rehearsal.end() == 0
     assert private(frames(rehearsal.heard)) == [f"to sam, in private  ·  case {case}"]
-    assert rehearsal.heard.count("ruled: not sextortion") == 1
+    assert rehearsal.heard.count("ruled not to be sextortion") == 1
 
 
 def test_who_wants_no_private_messages_gets_none(rehearsal: Talk, threat: Threat, frames: Frames) -> None:

@@ -259,6 +259,13 @@ def test_a_scan_that_reads_no_message_gives_no_all_clear(
     assert invoke("scan", *as_json, "empty.jsonl", "good.jsonl").exit_code == 0
 
 
+def test_messages_without_any_text_give_no_all_clear(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "pictures.jsonl").write_text(transcript([("a", ""), ("b", "")]))
+    (tmp_path / "good.jsonl").write_text(transcript([("a", ""), ("b", "hello")]))
+    refused(invoke("scan", "pictures.jsonl"), "haven: no message has any text: this is no all-clear")
+    assert invoke("scan", "pictures.jsonl", "good.jsonl").exit_code == 0
+
+
 def test_what_may_not_be_read_is_named_and_the_rest_is_still_reported(
     tmp_path: Path, environment: dict[str, str], threatened: Spoken
 ) -> None:

@@ -184,7 +184,7 @@ MOST_IN_COMMON = 0.3
 def raw() -> list[tuple[str, dict[str, Any]]]:
     return [
         (f"{file.name}:{number}", json.loads(line))
-        for folder in ("corpus", "test", "waiting")
+        for folder in ("corpus", "test")
         for file in sorted((DATA / folder).glob("*.jsonl"))
         for number, line in enumerate(file.read_bytes().splitlines(), 1)
     ]
@@ -203,7 +203,7 @@ def test_set() -> Corpus:
 def test_our_corpus_and_test_set_load_whole(
     ours: Corpus, test_set: Corpus, raw: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    all_of_them = ours.conversations + test_set.conversations + load_corpus(DATA / "waiting").conversations
+    all_of_them = ours.conversations + test_set.conversations
     assert len(all_of_them) == len(raw) == len({one.id for one in all_of_them})
     assert all(len(one.messages) >= 2 for one in all_of_them)
 

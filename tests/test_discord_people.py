@@ -31,7 +31,7 @@ PLACES = ("server", "thread", "voice", "elsewhere", "direct", "private", "group"
 BLACKMAIL = "pay me 400 or i send your nudes to your mum"
 TOLD = "someone has my nudes and says he will send them to my family if i dont pay"
 PLAY = "hi do you want to play minecraft later?"
-LINES = ("i saved the video of you from last night", "send me 400 in gift cards")
+LINES = ("i saved the video of you from last night", "send me 400 in gift cards or else")
 CRISIS = "he is blackmailing me with my nudes, i want to kill myself"
 LABELS = {
     "under_18": "I'm under 18",
@@ -186,7 +186,7 @@ async def test_check_answers_whoever_asks_wherever_they_are(home: Home, place: s
     where = den.place(place)
     answer = await home.discord.slash(den.sam, "check", {"text": BLACKMAIL}, where=where)
     assert read(answer).startswith("This looks like blackmail\n")
-    assert "Why: it demands money or its like" in answer.text
+    assert "demands money or its like" in answer.text
     assert facts_in(answer.text) == {"police", "emergency"}
     assert answer.buttons == list(LABELS.values())
     page = await home.discord.press(den.sam, answer, "I'm under 18")

@@ -629,6 +629,59 @@ def test_despair_opens_no_case_of_others(store: Store, monkeypatch: pytest.Monke
     assert len(opened) < 10
 
 
+def unsure() -> Classifier:
+    """The same, to whom a threat is no more than a notice."""
+    classifier = reader(menace=(0.5, -2.0), hopeless=(-2.0, -2.0))
+    model = classifier.model
+    model.steps[model.rows.words["hopeless"], HIDDEN + MARKERS.index(Marker.DISTRESS)] = 127
+    return Classifier(model)
+
+
+def test_despair_at_what_may_be_a_threat_is_told_to_the_moderators(store: Store) -> None:
+    guard = guard_of(store, unsure())
+    guard.receive(says(["menace"]))
+    assert performed(store) == []
+    guard.receive(says(["please dont. i want to die"], minutes=5, author=SAM, to=KAYLA))
+    (alert,) = performed(store)
+    assert isinstance(alert, AlertModerators)
+    assert (alert.alert.level, alert.alert.sender, alert.alert.despairing) == (Level.ALERT, KAYLA, SAM)
+    assert alert.alert.evidence
+    guard.receive(says(["i want to die"], minutes=6, author=SAM, to=KAYLA))
+    guard.receive(says(["menace"], minutes=7))
+    assert not [effect for effect in performed(store) if isinstance(effect, AdviseTarget | AlertModerators)]
+
+
+def test_what_may_be_a_threat_to_somebody_who_despaired_before_is_told_too(store: Store) -> None:
+    guard = guard_of(store, unsure())
+    guard.receive(says(["i want to die"], author=SAM, to=KAYLA))
+    guard.receive(says(["menace"], minutes=5))
+    (alert,) = performed(store)
+    assert isinstance(alert, AlertModerators)
+    assert (alert.alert.crisis, alert.alert.targets) == (True, (Target(SAM, Advice.UNSURE),))
+
+
+def test_despair_of_somebody_else_makes_no_alert_of_what_may_be_a_threat(store: Store) -> None:
+    ben = Account("console", "Ben")
+    guard = guard_of(store, unsure())
+    guard.receive(says(["i want to die"], author=ben, to=ben))
+    guard.receive(says(["menace"], minutes=5))
+    guard.receive(says(["i want to die"], minutes=6, author=ben, to=ben))
+    assert performed(store) == []
+
+
+def test_despair_is_told_once_also_to_who_has_themselves_forgotten_again_and_again(store: Store) -> None:
+    guard = guard_of(store, feeling())
+    guard.receive(says(["menace"]))
+    guard.receive(DESPAIR)
+    told = performed(store)
+    for number in range(3):
+        guard.forget(SAM, own=True)
+        guard.receive(says(["menace"], minutes=40 + number))
+        told += performed(store)
+    assert [effect.crisis for effect in told if isinstance(effect, AdviseTarget)] == [False, True]
+    assert len([effect for effect in told if isinstance(effect, PageModerators)]) == 1
+
+
 def test_who_despairs_in_telling_of_blackmail_is_written_to_once_although_they_were_warned_before(
     store: Store,
 ) -> None:

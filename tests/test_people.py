@@ -32,8 +32,8 @@ from classifiers.errors import InputError
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM, BEN, MO = (Account("console", f"{name}-4711") for name in ("kayla", "sam", "ben", "mo"))
-BIT_BY_BIT = ("you have 30 minutes", "dont block me", "i saved all your followers", "send me 400 in gift cards")
-THREAT = "or i send the video to your mum and your whole family"
+BIT_BY_BIT = ("you have 30 minutes", "dont block me", "i saved all your followers", "send me 400 in gift cards or else")
+THREAT = "or i send your nudes to your mum and your whole family"
 TOLD = "someone is blackmailing me"
 WORDS = "pay or I send it to your family"
 
@@ -158,7 +158,7 @@ def test_what_others_wrote_is_blackmail_or_a_sign_of_it_or_nothing(
         "if you tell anyone i will leak your pics",
         "pay me or i show your mum",
         "i saved all your followers",
-        "send me 400 in gift cards",
+        "send me 400 in gift cards or else",
         "i will send this to your family",
     ],
 )

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BLACKMAIL = "pay me 400 or i send your nudes to your mum"
 TOLD = "someone has my nudes and says he will send them to my family if i dont pay"
 PLAY = "hi do you want to play minecraft later?"
-LINES = ("i saved the video of you from last night", "send me 400 in gift cards")
+LINES = ("i saved the video of you from last night", "send me 400 in gift cards or else")
 CRISIS = "he is blackmailing me with my nudes, i want to kill myself"
 LABELS = {
     "under_18": "I'm under 18",
@@ -138,7 +138,7 @@ async def test_check_tells_the_findings_apart(home: Home, command: str) -> None:
         PLAY: NO_SIGN,
         CRISIS: IS_TOLD,
     }
-    assert "Why: it demands money or its like" in answers[BLACKMAIL].text
+    assert "demands money or its like" in answers[BLACKMAIL].text
     assert facts_in(answers[BLACKMAIL].text) == {"police", "emergency"}
     first = answers[CRISIS].text.split("\n\n")[1]
     assert first.startswith("Please read this first\n")

@@ -475,6 +475,17 @@ def test_a_backup_is_whole_sealed_and_without_the_key(tmp_path: Path, haven: Run
     refused(haven("backup", "nowhere/haven.db"), "nowhere/haven.db", "No such file or directory")
 
 
+def test_no_backup_is_made_of_a_damaged_database(tmp_path: Path, haven: Run, refused: Refused) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    with closing(sqlite3.connect(file)) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'cases'").fetchone()
+    with file.open("r+b") as content:
+        content.seek((page - 1) * 4096)
+        content.write(b"\xff" * 4096)
+    refused(haven("backup", "copy.db"), "copy.db: no backup was made: the database is damaged: ")
+    assert not [*tmp_path.glob("copy.db*")]
+
+
 def test_a_backup_is_written_through_no_link_that_somebody_laid(tmp_path: Path, haven: Run) -> None:
     built(tmp_path, VERSIONS[-1])
     (tmp_path / "precious").write_text("mine")

@@ -88,8 +88,8 @@ def render(alert: Alert, *, guidance: bool = True) -> Group:
         head.append("  somebody tells of being blackmailed with intimate images")
     if alert.crisis:
         head.append("  ·  signs of despair: act now", style="bold red")
-    if alert.ruling:
-        head.append(f"  ·  ruled: {alert.ruling.replace('_', ' ')}", style="bold")
+    if done := sheet.done(alert):
+        head.append(f"  ·  {done}", style="bold")
     lines: list[RenderableType] = [head]
     lines += [
         Text.assemble((visible(target.account.id), "bold"), ": ", advice.on_alert(alert.locale).advice[target.advice])
