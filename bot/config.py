@@ -218,7 +218,7 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
         if not _SPACE.fullmatch(space):
             raise InputError(f'{file}: spaces."{space}": expected {_SPACES}')
         convert(own, PolicySettings, str(file), f'spaces."{space}"')
-    if Path(config.store.database) == Path(config.store.key_file):
+    if (file.parent / config.store.database).resolve() == (file.parent / config.store.key_file).resolve():
         raise InputError(f"{file}: store.key_file: expected another file than store.database")
     return config, file.parent
 

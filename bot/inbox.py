@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 CAPACITY = 2_000
 REASONS = ("flood", "unreadable")  # for which a message is left out
 MOST_DELAYED = 8_000  # of a platform that cannot be slowed down
-_AT_ONCE = 128
+AT_ONCE = 128
 _MOST_FOUND = 256  # that wait to be recorded, before reading pauses
 
 _Mark = asyncio.Future[None]
@@ -102,7 +102,7 @@ class Inbox:
 
     async def _read(self, batch: list[Message | _Mark]) -> None:
         taken = len(batch)
-        while len(batch) < _AT_ONCE and not self._queue.empty():
+        while len(batch) < AT_ONCE and not self._queue.empty():
             batch.append(self._queue.get_nowait())
         self._working += len(batch) - taken
         messages = [one for one in batch if isinstance(one, Message)]
@@ -120,7 +120,7 @@ class Inbox:
 
     async def _record(self, batch: list[Finding | _Mark]) -> None:
         taken = len(batch)
-        while len(batch) < _AT_ONCE and not self._found.empty():
+        while len(batch) < AT_ONCE and not self._found.empty():
             batch.append(self._found.get_nowait())
         self._working += len(batch) - taken
         self._room.set()

@@ -87,7 +87,7 @@ class Classifier:
         shift: Mapping[Kind, float] = _UNMOVED,
         heard: Heard | None = None,
     ) -> tuple[Assessment, Assessment] | None:
-        """Do what `assess` does, but return None where there is no level of either kind and no crisis.
+        """Do what `assess` does, but return None where there is no level of either kind and no despair of its author.
 
         Most messages end early: where nothing that their author wrote of late shows a marker that counts.
         """
@@ -244,7 +244,7 @@ def _explained(seen: Evidence, shares: Floats, places: list[tuple[int, int]]) ->
     """Return the evidence with those parts of the excerpt that have half of the greatest share or more."""
     ours = shares[:, MARKERS.index(seen.marker)].tolist()
     least = max(ours, default=0.0) / 2
-    parts = zip(ours, places, strict=True)
+    parts = zip(ours, places, strict=False)  # no alert is lost for its highlights
     carried = sorted((share, part) for share, part in parts if share > 0 and share >= least)[-_CARRIED:]
     return replace(seen, carried=tuple(sorted(part for _, part in carried)))
 

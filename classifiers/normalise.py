@@ -351,9 +351,11 @@ def settled(text: str) -> Piece:
     Letters alone are joined with others that are alone, with signs between them or without; and of a word that comes
     three times or more without anything between them two remain. Everything else is the same as in any longer text.
     """
-    if not _SETTLED.fullmatch(text) or _UNSETTLED.match(text):
+    if not _SETTLED.fullmatch(text):
         return _UNSETTLED_PIECE
     plain = (text if text.isascii() else _UNSEEN.pattern.sub("", _compose(text))).lower()
+    if _UNSETTLED.match(plain):
+        return _UNSETTLED_PIECE
     for rule in _RULES:
         changed = rule.pattern.sub(rule.replacement, plain)
         if changed != plain and (rule is _LEETSPEAK or rule is _ADDRESS or (rule is _LINK and changed[0] != " ")):

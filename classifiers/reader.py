@@ -76,7 +76,7 @@ class Reader:
         needed = [np.log(least[one] / (1 - least[one])) if one in least else np.inf for one in MARKERS]
         self._needed = np.array(needed) - model.biases[_JUDGED] - _MARGIN
         self._lock = Lock()
-        self._numbers = _Numbers(chain.from_iterable(model.rows.pairs))
+        self._numbers = _Known(chain.from_iterable(model.rows.pairs))
         self._added = np.zeros((self._numbers.most, FEATURES + 1), dtype=np.float32)
         self._added[_UNKNOWN] = np.inf
         self._learn()
@@ -172,7 +172,7 @@ class Reader:
             laid.added[unknown] = sums[:, columns]
 
 
-class _Numbers(dict[str, int]):
+class _Known(dict[str, int]):
     """The number of each word: of `kept` ones, of others while there is room, and _UNKNOWN of any more.
 
     Numbers are below `most`, those of kept words below `kept`. `new` has the words that got one since `learned` was

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.places import Numbers
 from classifiers.terms import LONGEST_PIECE, PIECE, SHORTEST_PIECE, edged
 
 _TERM = re.compile(rb"[^\n]+")
 _SIZES = range(SHORTEST_PIECE, LONGEST_PIECE + 1)
 
-_Numbers = npt.NDArray[np.uint64]
 _Places = npt.NDArray[np.intp]
 
 
@@ -76,7 +76,7 @@ class Vocabulary:
         known = self._numbers[places] == asked
         return self._rows[places[known]], of_word[known]
 
-    def _numbered(self, codes: _Numbers) -> list[_Numbers]:
+    def _numbered(self, codes: Numbers) -> list[Numbers]:
         """Return for each size of pieces the numbers of those that begin at each character."""
         numbers = codes + self._start
         found = []

@@ -14,7 +14,7 @@ _LONGEST_TEXT = 1_000
 _SPACED = re.compile("sn*sn*s")
 _PLAIN = re.compile(r"""([("]?)([a-z]{2,})(?:(['’/-])([a-z]{2,}))?([,.?!:;)"]{0,2})""", re.IGNORECASE | re.ASCII)
 _STRETCHED = re.compile(r"(.)\1\1", re.IGNORECASE)
-_NOT_PLAIN = frozenset([*REVERSED.split(), "www"])
+_NOT_PLAIN = frozenset(REVERSED.split())
 
 
 def words(text: str) -> list[str]:

@@ -21,7 +21,7 @@ from bot.bench import load
 from bot.bench.mix import ONE_IN, Mix, Supply, load_data, read_supply
 from bot.bench.plots import draw
 from bot.bench.process import child
-from bot.bench.reference import START, agreement, document, keyword_filter, pipeline
+from bot.bench.reference import BEFORE, agreement, document, keyword_filter, pipeline
 from bot.bench.rows import seed
 from bot.bench.sizes import QUICK, Size
 from bot.bench.subject import receive, subject
@@ -155,7 +155,7 @@ def test_a_reference_with_other_decisions_is_refused(model: Model, supply: Suppl
 
 
 def test_a_word_that_is_a_mark_of_the_line_cannot_be_written() -> None:
-    assert START not in words(f"{START} hello {START}")
+    assert BEFORE not in words(f"{BEFORE} hello {BEFORE}")
 
 
 def test_the_keyword_filter_finds_its_words_whole_and_in_any_case(everything: tuple[Labelled, ...]) -> None:

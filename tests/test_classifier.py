@@ -18,6 +18,7 @@ from classifiers.conversation import Account, Message
 from classifiers.corpus import load_corpus
 from classifiers.exchange import RING, Conversation
 from classifiers.model import FEATURES, GROUPS, HIDDEN, MARKERS, Model, Scale, Thresholds
+from classifiers.words import words
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 WORDS = {
@@ -197,7 +198,7 @@ def test_a_crisis_is_the_despair_of_the_target(turns: list[str], kind: Kind, cri
     assert found.crisis is crisis
 
 
-@pytest.mark.parametrize(("probability", "crisis"), [(0.49, False), (0.51, True)])
+@pytest.mark.parametrize(("probability", "crisis"), [(0.59, False), (0.61, True)])
 def test_a_crisis_is_despair_that_is_likely(probability: float, crisis: bool) -> None:
     column = np.arange(FEATURES) == HIDDEN + MARKERS.index(Marker.DISTRESS)
     biases = np.where(column, np.float32(np.log(probability / (1 - probability))), a_model().biases)
@@ -443,3 +444,36 @@ def test_the_word_that_shows_a_marker_carries_it() -> None:
     found = explained(said("B: hello", "A: so pay now", "A: or I post it"))[-1]
     carried = {seen.marker: [seen.excerpt[start:end] for start, end in seen.carried] for seen in found.evidence}
     assert carried == {Marker.PAYMENT_DEMAND: ["pay"], Marker.SHARE_THREAT: ["post"]}
+
+
+def test_a_long_line_is_read_to_its_end_though_only_its_beginning_is_kept() -> None:
+    classifier, conversation = Classifier(a_model()), Conversation(START)
+    (message,) = said("A: " + "fine " * 60 + "confiding")
+    assert classifier.find(conversation, message, Sensitivity.NORMAL) is None
+    (line,) = conversation.lines
+    (whole,) = classifier.reader.read([words(message.text)], ["^"])
+    assert line.features.tolist() == whole.features.tolist()
+
+
+def test_a_forward_says_nothing() -> None:
+    classifier = Classifier(a_model())
+    (message,) = said("A: pay or i post it")
+    heard, forward = classifier.hear([message, replace(message, forwarded=True)])
+    assert (heard.may_matter, forward.words, forward.may_matter) == (True, [], False)
+
+
+def test_a_phrase_of_despair_is_heard_although_the_model_knows_none_of_its_words() -> None:
+    classifier, conversation = Classifier(a_model()), Conversation(START)
+    (message,) = said("A: i want to die")
+    assert not classifier.reader.shown([words(message.text)])[0].marker
+    found = classifier.find(conversation, message, Sensitivity.NORMAL)
+    assert found
+    assert found[1].crisis
+
+
+def test_what_stood_there_before_an_edit_is_not_kept() -> None:
+    classifier, conversation = Classifier(a_model()), Conversation(START)
+    (message,) = said("A: pay or i post it")
+    for text in ("hello", "hello you", message.text):
+        classifier.find(conversation, replace(message, text=text), Sensitivity.NORMAL)
+        assert [line.earlier for line in conversation.lines] == [None]

@@ -86,8 +86,9 @@ def complaint(file: Path, text: str) -> str:
     return said
 
 
-def test_the_key_does_not_lie_in_the_database(file: Path) -> None:
-    said = complaint(file, '[store]\ndatabase = "./data.db"\nkey_file = "data.db"\n')
+@pytest.mark.parametrize("key_file", ["data.db", "./data.db", "x/../data.db"])
+def test_the_key_does_not_lie_in_the_database(file: Path, key_file: str) -> None:
+    said = complaint(file, f'[store]\ndatabase = "data.db"\nkey_file = "{key_file}"\n')
     assert said == "store.key_file: expected another file than store.database"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ from classifiers.conversation import Message
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.despair import shows_despair
 from classifiers.model import MARKERS, Model
-from classifiers.normalise import tokens
+from classifiers.normalise import spans, tokens
 from classifiers.places import Places
 from classifiers.reader import Reader
 from classifiers.recent import Recent
@@ -40,9 +42,10 @@ NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 _PARTS = (
     "i a no No, no. pay $ 0 1 3 7 @ @sam #general > >>> - -- -# s e n d s3nd m0ney 3v3 mp3 10am 100% %73 don't I'm x-y "
     "https://a.b/c (www.x.y ,x 10.0.0.1 *h* **e** _l_ ~~p~~ ||x|| hey!!! soooo … “so” café ŉ İ ﬁ 😀 👍🏽 ❤️ привет рау "
-    "α h.e.l.p e.g. yenom ... 1,000 v1d30s"
+    "α h.e.l.p e.g. yenom ... 1,000 v1d30s \ufe0f # ## . / * | } %20 e%20i >10.0.0.1 >http://b www.b Aaa ſs …z b n -"
 )
 PARTS = st.sampled_from(_PARTS.split())
+GAPS = st.sampled_from([" ", "  ", "\n", "\u3000", "\xa0", ""])
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +71,19 @@ def conversations() -> Sequence[Labelled]:
 
 
 @settings(max_examples=1500, deadline=None)
-@given(st.lists(st.tuples(PARTS | st.text(max_size=4), st.sampled_from([" ", "  ", "\n"])), max_size=12))
+@given(st.lists(st.tuples(PARTS | st.text(max_size=4), GAPS), max_size=12))
 def test_words_are_those_of_the_normal_form_whatever_stands_beside_what(parts: list[tuple[str, str]]) -> None:
     text = "".join(part + gap for part, gap in parts)
     assert words(text) == tokens(text)
+    assert len(spans(text)) == len(words(text))
+
+
+@pytest.mark.parametrize("head", [">", ">>>", "#", "##", "-#"])
+@pytest.mark.parametrize("mark", ["{}\ufe0f", "\ufe0f{}", "{}\ufe0f\u3000"])
+@pytest.mark.parametrize("text", ["pay", "b\n7 - w", "Aaa e%20i0@ n n / n", "ſs …z\n0 ß", " >http://b >0.0.0.7"])
+def test_words_after_a_head_of_a_line_are_those_of_the_normal_form(head: str, mark: str, text: str) -> None:
+    for whole in (f"{mark.format(head)} {text}", text, f"x\n{head} {text}"):
+        assert words(whole) == tokens(whole)
 
 
 def test_words_of_conversations_are_those_of_the_normal_form(conversations: Sequence[Labelled]) -> None:
@@ -112,6 +124,27 @@ def test_more_words_than_are_remembered_hide_nothing(haven: Model, at_once: int)
         others = [f"x{number}" for number in range(first, first + at_once)]
         assert reader.shown([others, telling])[1].marker
         assert [marker for marker, _ in reader.shown([["thanks"], telling, ["y" * 100]])] == [False, True, True]
+
+
+def test_after_any_number_of_words_lines_say_what_they_said(
+    haven: Model, conversations: Sequence[Labelled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifiers.reader._MOST_WORDS", 500)
+    reader = Reader(haven, LEAST, despair.may_show_despair)
+    lines = [words(message.text) for one in conversations[:100] for message in one.messages]
+    before = [START] * len(lines)
+    first = reader.read(lines[:64], before[:64]), reader.shown(lines[:64])
+    with ThreadPoolExecutor(4) as threads:
+        reading = threads.map(lambda at: reader.read(lines[at : at + 7], before[at : at + 7]), range(0, len(lines), 7))
+        shown = threads.map(lambda at: reader.shown(lines[at : at + 5]), range(0, len(lines), 5))
+        in_pieces, shown_in_pieces = [*chain.from_iterable(reading)], [*chain.from_iterable(shown)]
+    assert [one.scores for one in first[0]] == [one.scores for one in in_pieces[:64]]
+    alone = Reader(haven, LEAST, despair.may_show_despair)
+    for line, reading_then, shown_then in zip(lines, in_pieces, shown_in_pieces, strict=True):
+        (expected,) = alone.read([line], [START])
+        assert reading_then.scores == expected.scores
+        assert reading_then.features.base is None
+        assert shown_then.marker or not counting(alone, line, START)
 
 
 def test_lines_read_together_say_what_each_says_alone(
@@ -221,7 +254,9 @@ def test_a_vocabulary_finds_the_rows_of_what_it_knows() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(heard=st.lists(st.text(min_size=1, max_size=12).filter(lambda word: not word.isspace()), max_size=5))
+@given(
+    heard=st.lists(st.text(min_size=1, max_size=12).filter(lambda word: not any(map(str.isspace, word))), max_size=5)
+)
 def test_words_add_what_their_terms_add(haven: Model, rows: dict[str, int], heard: list[str]) -> None:
     for word, added in zip(heard, haven.sums(heard), strict=True):
         known = [rows[term] for term in word_terms(word) if term in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -127,7 +128,7 @@ def outbox(store: Store, platform: Noting) -> Outbox:
 
 @pytest.fixture
 def inbox(guard: Watched, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Inbox:
-    """An inbox that holds a hundred."""
+    """An inbox that holds three hundred."""
     monkeypatch.setattr(inbox_module, "CAPACITY", CAPACITY)
     return Inbox(guard, outbox)
 
@@ -197,6 +198,26 @@ async def test_draining_records_what_it_finds_before_it_reads_on(
     await put_all(inbox, said(*range(CAPACITY), text="menace"))
     await inbox.drain()
     assert heard_by_then[0] == guard.batches[0] < CAPACITY == len(guard.heard)
+
+
+async def test_a_flood_of_threats_is_read_no_faster_than_it_is_recorded(
+    inbox: Inbox, guard: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, recorded, ahead = guard.record, 0, [0]
+
+    def slow(findings: Sequence[Finding]) -> list[Decision]:
+        nonlocal recorded
+        time.sleep(0.05)
+        recorded += len(findings)
+        ahead.append(len(guard.heard) - recorded)
+        return record(findings)
+
+    monkeypatch.setattr(guard, "record", slow)
+    async with running(inbox):
+        await put_all(inbox, said(*range(4 * CAPACITY), text="menace"))
+        await until(lambda: inbox.waiting == 0)
+    assert recorded == len(guard.heard) == 4 * CAPACITY
+    assert max(ahead) < 2 * CAPACITY
 
 
 async def test_draining_lets_in_who_waits_at_the_door(inbox: Inbox, guard: Watched) -> None:

@@ -15,8 +15,9 @@ import msgspec
 from bot.app import serve
 from bot.bench.mix import SEED, Mix
 from bot.bench.sizes import Size
-from bot.bench.subject import AT_ONCE, receive
+from bot.bench.subject import receive
 from bot.bench.timing import percentile
+from bot.inbox import AT_ONCE
 from bot.parts import Parts
 from classifiers.conversation import Message
 
@@ -39,8 +40,8 @@ def arrivals(count: int, per_second: float, seed: int = SEED) -> list[float]:
 def latencies(parts: Parts, coming: Sequence[bytes], due: Sequence[float]) -> list[float]:
     """Let messages come when they are due, and return for each how long after that it was decided on, in seconds.
 
-    When a message is due does not depend on how the ones before it fared. What has come is read at once, up to 64
-    messages at a time, and counts as decided when all of these are.
+    When a message is due does not depend on how the ones before it fared. What has come is read at once, as
+    many messages at a time as the inbox hands over, and counts as decided when all of these are.
     """
     waited: list[float] = []
     start = time.perf_counter()

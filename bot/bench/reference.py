@@ -23,7 +23,7 @@ from classifiers.corpus import Labelled
 from classifiers.errors import InputError
 from classifiers.model import ENGLISH, HIDDEN, MARKERS, Floats, Model, sigmoid
 
-START, END = "\ue000\ue000", "\ue001\ue001"
+BEFORE, AFTER = "\ue000\ue000", "\ue001\ue001"
 """What stands before and after the words of a line, so that pairs of words are found there; never a word itself."""
 KEYWORDS = 500
 _CLOSE = 1e-4
@@ -75,7 +75,7 @@ def pipeline(model: Model) -> Pipeline:
 
 def document(words: Sequence[str]) -> str:
     """Return a line of words, which continues nothing, as the pipeline takes it."""
-    return " ".join((START, *words, END))
+    return " ".join((BEFORE, *words, AFTER))
 
 
 def read(classifier: Classifier, lines: Sequence[list[str]]) -> dict[int, Sequence[float]]:
@@ -151,8 +151,8 @@ def _vocabularies(rows: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
     for row, term in enumerate(rows):
         first, pair, second = term.partition(" ")
         if pair:
-            for one in {first, START if first == terms.START else first}:
-                words.update({f"{one} {other}": row for other in {second, END if second == terms.END else second}})
+            for one in {first, BEFORE if first == terms.START else first}:
+                words.update({f"{one} {other}": row for other in {second, AFTER if second == terms.END else second}})
         elif len(term) > 1 and term[0] == "~":
             piece = term[1:]
             plain = re.sub("^<|>$", " ", piece)

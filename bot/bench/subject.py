@@ -10,11 +10,9 @@ from bot.app import composed, open_classifier, open_store
 from bot.bench.mix import PLATFORM
 from bot.config import Config, MemorySettings, PolicySettings
 from bot.effects import Delivery, Effect, Outcome
+from bot.inbox import AT_ONCE
 from bot.parts import Parts
 from classifiers.conversation import Message
-
-AT_ONCE = 128
-"""How many messages the guard is given at a time, as by the inbox when many wait."""
 
 
 class Nowhere:
