@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
 from bot.database import check_file, is_lost, is_there
+from bot.platforms.checkup import Finding
 from bot.platforms.console import visible
 from bot.policies import Policies
 from bot.records import Records
@@ -69,11 +70,11 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
         if held := token("discord", config.discord, folder, environment):
             from bot.platforms.discord_bot.by_http import findings as on_discord  # a second to import
 
-            found += [one async for one in on_discord(config.discord, held, policies, records)]
+            found += await _looked("discord", on_discord(config.discord, held, policies, records))
         if held := token("telegram", config.telegram, folder, environment):
             from bot.platforms.telegram_bot.by_http import findings as on_telegram  # likewise
 
-            found += [one async for one in on_telegram(config.telegram, held, policies, records)]
+            found += await _looked("telegram", on_telegram(config.telegram, held, policies, records))
         return [
             (visible(f"{where}: {'' if finding.fine else 'to mend: '}{finding.text}"), finding.fine)
             for where, finding in found
@@ -83,3 +84,14 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
         return asyncio.run(look())
     finally:
         store.close()
+
+
+async def _looked(platform: str, findings: AsyncIterator[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
+    """Return what is found on a platform; what keeps it from being looked at to its end is to mend, too."""
+    found: list[tuple[str, Finding]] = []
+    try:
+        async for one in findings:
+            found.append(one)  # noqa: PERF401 (what came before a fault is kept)
+    except InputError as error:
+        found.append((platform, Finding(str(error).removeprefix(f"{platform}: "), fine=False)))
+    return found
