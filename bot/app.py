@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.config import Config
-from bot.database import check_file, check_foreign, claimed, is_lost, is_there
 from bot.effects import Platform
+from bot.files import check_file, check_foreign, claimed, is_lost, is_there
 from bot.guard import Guard
 from bot.inbox import Inbox
 from bot.ledger import Ledger

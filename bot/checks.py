@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.database import check_file, is_lost, is_there
+from bot.files import check_file, is_lost, is_there
 from bot.platforms.checkup import Finding
 from bot.platforms.console import visible
 from bot.policies import Policies

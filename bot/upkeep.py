@@ -11,8 +11,8 @@ from pathlib import Path
 from bot import backup
 from bot.app import now, open_seal, open_store
 from bot.config import load_config
-from bot.database import claimed, followed, is_there
 from bot.evidence import trouble
+from bot.files import claimed, followed, is_there
 from bot.rotation import former_keys, rotate
 from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
 from bot.store import Store

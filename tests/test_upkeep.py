@@ -21,9 +21,9 @@ from bot.app import open_store, running
 from bot.case import Case
 from bot.cases import Settled
 from bot.config import Config
-from bot.database import claimed
 from bot.effects import AdviseTarget, Outcome
 from bot.evidence import sealed
+from bot.files import claimed
 from bot.policy import Recipient
 from bot.records import Entry, Records
 from bot.rotation import former_keys, rotate
