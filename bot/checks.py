@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.files import check_file, is_lost, is_there
+from bot.files import check_file, is_claimed, is_lost, is_there
 from bot.platforms.checkup import Finding
 from bot.platforms.console import visible
 from bot.policies import Policies
@@ -66,7 +66,8 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
         if config.metrics.listen:
             from bot.monitor import listening  # half a second to import
 
-            found.append(("metrics", await listening(config.metrics)))
+            runs = is_claimed(folder / config.store.database)
+            found.append(("metrics", await listening(config.metrics, runs=runs)))
         if held := token("discord", config.discord, folder, environment):
             from bot.platforms.discord_bot.by_http import findings as on_discord  # a second to import
 

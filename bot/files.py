@@ -113,6 +113,17 @@ def claimed(path: Path) -> Iterator[None]:
         yield
 
 
+def is_claimed(path: Path) -> bool:
+    """Return whether a Haven runs on a database."""
+    file = lock_of(_file_at(path))
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as lock:
+            lock.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    return False
+
+
 def _refuse_used(path: Path) -> None:
     """InputError while any program has the database open; what else is wrong with it, whoever opens it says better."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=ALONE_SECONDS)) as alone:
