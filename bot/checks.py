@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.files import check_file, is_claimed, is_lost, is_there
+from bot.files import check_file, check_lock, check_room, followed, is_claimed, is_lost, is_there
 from bot.platforms.checkup import Finding
 from bot.platforms.console import visible
 from bot.policies import Policies
@@ -37,14 +36,15 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database
     check_file(database)
+    check_lock(database)
     if not is_there(database):
-        if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
+        key_file = folder / config.store.key_file
+        if environment.get(KEY_VARIABLE) or key_file.exists() or key_file.is_symlink():
             open_seal(config, folder, environment, create=False)
             yield "key: in order"
-        try:
-            TemporaryFile(dir=database.parent).close()
-        except OSError as error:
-            raise InputError(f"{database.parent}: the database cannot be made here: {error.strerror}") from None
+        else:
+            check_room(key_file.parent, "key")
+        check_room(followed(database).parent, "database")
         lost = ", though Haven was started on it before: restore a backup if it is lost" if is_lost(database) else ""
         yield f"database: {database} is made at the first start, and its key {config.store.key_file}{lost}"
         return

@@ -8,11 +8,14 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from classifiers.errors import InputError
 
 ALONE_SECONDS = 1
 """How long somebody may still hold what one program needs alone."""
+IN_MEMORY = Path(":memory:")
+"""What SQLite takes for no file."""
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -49,7 +52,7 @@ def lock_of(path: Path) -> Path:
 def _file_at(path: Path) -> Path:
     """Return the file that a path stands for; InputError where something else is there."""
     path = followed(path)
-    if not path.name or (path.exists() and not path.is_file()):
+    if path == IN_MEMORY or not path.name or path.is_symlink() or (path.exists() and not path.is_file()):
         raise InputError(f"{path}: not a file; the database has to be one")
     return path
 
@@ -71,6 +74,22 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: Haven may not read and write it: mend its owner or mode, or where it is mounted")
     if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
         raise InputError(f"{path}: other users may change it; run: chmod 600 {path}")
+
+
+def check_lock(path: Path) -> None:
+    """InputError where the lock beside a database cannot be had, as far as can be told without opening it."""
+    path = _file_at(path)
+    file = lock_of(path)
+    if file.exists() and not (file.is_file() and os.access(file, os.R_OK | os.W_OK)):
+        raise InputError(f"{path}: Haven has to write {file.name} beside it: mend its owner or mode")
+
+
+def check_room(folder: Path, what: str) -> None:
+    """InputError where something cannot be made in a folder."""
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(f"{folder}: the {what} cannot be made here: {error.strerror}") from None
 
 
 def check_foreign(path: Path) -> None:
@@ -95,10 +114,14 @@ def refuse_lost(file: Path, number: int, *, empty: bool) -> None:
 
 @contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """Be the only Haven that runs on a database, until the end, however it comes; InputError while another does."""
+    """Be the only Haven that runs on a database, until the end, however it comes; InputError while another does.
+
+    Where there never was one, and none is made because of a fault, no lock stays that would tell of it.
+    """
     path = _file_at(path)
     file = lock_of(path)
-    if is_there(path) and not file.exists():  # it was removed, perhaps under a Haven that runs
+    first = not file.exists()
+    if first and is_there(path):  # it was removed, perhaps under a Haven that runs
         _refuse_used(path)
     with suppress(OSError):
         file.touch(mode=0o600)

@@ -112,7 +112,6 @@ def read_secret(path: Path) -> str:
 def make_key(path: Path) -> None:
     """Write a new key where there is none; an empty file, as a kill leaves one, gives way."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file() and not path.stat().st_size:
             path.unlink()
         if path.exists():

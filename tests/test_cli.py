@@ -180,6 +180,39 @@ def test_config_check_says_where_no_database_can_be_made(
     refused(invoke("run"), f"{folder}/haven.db: unable to open database file")
 
 
+def test_a_link_in_the_place_of_the_database_is_followed_by_config_check_too(
+    invoke: Invoke, refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "haven.db").symlink_to("disk/haven.db")
+    where = str(tmp_path.resolve() / "disk")
+    refused(invoke("config", "check"), f"{where}: the database cannot be made here: No such file or directory")
+    refused(invoke("run"), f"{where}/haven.db: unable to open database file")
+    (tmp_path / "disk").mkdir()
+    assert invoke("config", "check").exit_code == 0
+    (tmp_path / "haven.db").unlink()
+    (tmp_path / "haven.db").symlink_to("haven.db")
+    for command in (["config", "check"], ["run"]):
+        refused(invoke(*command), "haven.db: not a file; the database has to be one")
+
+
+@pytest.mark.parametrize("name", [":memory:", "./:memory:"])
+def test_memory_is_no_file_for_a_database(invoke: Invoke, refused: Refused, tmp_path: Path, name: str) -> None:
+    (tmp_path / "haven.toml").write_text(f'[store]\ndatabase = "{name}"')
+    for command in (["config", "check"], ["run"]):
+        refused(invoke(*command), "haven.toml: store.database: expected a file, which :memory: is none of")
+    refused(invoke("demo", "--database", name), ":memory:: not a file; the database has to be one")
+    assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
+
+
+def test_config_check_says_where_no_key_can_be_made(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "haven.toml").write_text('[store]\nkey_file = "nowhere/haven.key"')
+    refused(invoke("config", "check"), "nowhere: the key cannot be made here: No such file or directory")
+    refused(invoke("run"), "nowhere/haven.key: cannot write the encryption key: No such file or directory")
+    assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
+    key = "A" * 43 + "="
+    assert invoke("config", "check", HAVEN_KEY=key).exit_code == 0
+
+
 def test_config_example_is_the_example_and_is_in_order(invoke: Invoke, tmp_path: Path) -> None:
     printed = invoke("config", "example").stdout
     assert printed == (ROOT / "config.example.toml").read_text(encoding="utf-8")
@@ -422,6 +455,18 @@ def test_a_read_only_database_ends_what_writes_to_it_with_a_line(
     refused(result, "haven.db: Haven may not read and write it")
     assert not [*database.parent.glob("haven.db-*")]
     assert result.stdout == ""
+
+
+def test_a_lock_that_may_not_be_written_is_named_by_config_check_too(
+    refused: Refused, database: Path, environment: dict[str, str]
+) -> None:
+    database.with_name("haven.db.lock").chmod(0)
+    for command in (["config", "check"], ["doctor"], ["run"]):
+        result = subprocess.run(
+            without_privilege(sys.executable, "-P", "-m", "bot", *command),
+            cwd=database.parent, env=environment, input=THREAT, capture_output=True, text=True,
+        )  # fmt: skip
+        refused(result, "haven.db: ", "write haven.db.lock beside it")
 
 
 @pytest.mark.parametrize(("room", "said"), [(20, "haven.key: cannot write the encryption key"), (20_000, "haven.db: ")])
