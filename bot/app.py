@@ -108,14 +108,15 @@ def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> 
 def running(config: Config, folder: Path, environment: Mapping[str, str]) -> Iterator[Store]:
     """Open the database for the one Haven that runs on it."""
     key_file, database = folder / config.store.key_file, folder / config.store.database
-    if is_lost(database):
-        log.warning(
-            "%s is not there, and Haven was started on it before: it begins anew, without the cases, the settings of"
-            " servers and the choices of people that it had; if there were any, stop and restore a backup",
-            database,
-        )
-    with claimed(folder / config.store.database):
+    lost = is_lost(database)
+    with claimed(database):
         store = open_store(config, folder, environment)
+        if lost:
+            log.warning(
+                "%s was not there, and Haven was started on it before: it begins anew, without the cases, the settings"
+                " of servers and the choices of people that it had; if there were any, stop and restore a backup",
+                database,
+            )
         next_key_file(key_file).unlink(missing_ok=True)  # a kill ended the change of keys early
         yield store
 

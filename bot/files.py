@@ -133,7 +133,15 @@ def claimed(path: Path) -> Iterator[None]:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise InputError(f"{path}: another Haven runs on it") from None
             raise InputError(f"{path}: {error}; Haven has to make and write {file.name} beside it") from None
-        yield
+        try:
+            yield
+        except LostError:
+            raise
+        except BaseException:
+            if first and not is_there(path):
+                with suppress(OSError):
+                    file.unlink()
+            raise
 
 
 def is_claimed(path: Path) -> bool:

@@ -23,7 +23,7 @@ from bot.cases import Settled
 from bot.config import Config
 from bot.effects import AdviseTarget, Outcome
 from bot.evidence import sealed
-from bot.files import claimed
+from bot.files import claimed, is_lost
 from bot.policy import Recipient
 from bot.records import Entry, Records
 from bot.rotation import former_keys, rotate
@@ -377,6 +377,7 @@ def test_the_latest_of_a_database_that_is_not_there_is_not_thrown_away(
     file.unlink()
     if content is not None:
         file.write_bytes(content)
+    file.with_name("haven.db.lock").touch()
     refused(haven("run", said="kayla> hello"), "haven: haven.db-wal: holds the latest of a database that is not there")
     assert log.read_bytes() == b"the latest cases"
     built(tmp_path / "other", VERSIONS[-1])
@@ -400,8 +401,36 @@ def test_where_haven_ran_before_it_says_that_it_begins_anew(
     refused(haven("backup", "copy.db"), "haven.db: there is no database")
     assert not (tmp_path / "copy.db").exists()
     again = haven("run", said="kayla> hello")
-    assert again.stderr.startswith("WARNING bot.app: haven.db is not there, and Haven was started on it before")
+    assert again.stderr.startswith("WARNING bot.app: haven.db was not there, and Haven was started on it before")
     assert "WARNING" not in haven("run", said="kayla> hello").stderr
+
+
+def test_a_first_start_that_fails_tells_of_no_database_that_was_lost(
+    tmp_path: Path, haven: Run, refused: Refused
+) -> None:
+    (tmp_path / "haven.toml").write_text('[store]\nkey_file = "folder"\n')
+    (tmp_path / "folder").mkdir()
+    refused(haven("run", said="kayla> hello"), "folder: cannot read this secret: Is a directory")
+    refused(haven("key", "rotate"), "haven.db: there is no database")
+    refused(haven("restore", "none.db"), "folder: cannot read this secret")
+    (tmp_path / "haven.toml").unlink()
+    (tmp_path / "none.db").touch()
+    (tmp_path / "haven.key").write_bytes(KEY)
+    (tmp_path / "haven.key").chmod(0o600)
+    refused(haven("restore", "none.db"), "none.db: not a backup of Haven")
+    assert "started on it before" not in haven("config", "check").stdout
+    assert "WARNING" not in haven("run", said="kayla> hello").stderr
+
+
+def test_a_first_start_whose_database_is_removed_under_it_tells_of_it(tmp_path: Path) -> None:
+    def lose() -> None:
+        with running(Config(), tmp_path, {}) as store, closing(store):
+            (tmp_path / "haven.db").unlink()
+            store.check()
+
+    with pytest.raises(InputError, match="was removed"):
+        lose()
+    assert is_lost(tmp_path / "haven.db")
 
 
 @pytest.mark.parametrize("name", [".", "..", "/"])
