@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlite_utils
 
-from bot.files import ALONE_SECONDS, check_file, followed, log_of, refuse_lost
+from bot.files import ALONE_SECONDS, RESTORE, check_file, followed, log_of, refuse_lost
 from bot.policy import owner_of, private_space
 from bot.schema import SWEPT, UNSWEPT, migrations
 from bot.sealing import Seal, WrongKeyError
@@ -19,6 +19,11 @@ from classifiers.conversation import Account
 from classifiers.errors import InputError
 
 _BUSY_SECONDS = 30
+_REMEDIES = {
+    sqlite3.SQLITE_CORRUPT: RESTORE,
+    sqlite3.SQLITE_NOTADB: f"if it was one, {RESTORE}",
+    sqlite3.SQLITE_READONLY: "mend the owner or mode of it and of its folder, or where it is mounted",
+}
 
 
 class Database:
@@ -127,7 +132,8 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise InputError(f"{self.path or 'database'}: {error}") from error
+            remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the rest says more precisely what
+            raise InputError("; ".join(filter(None, (f"{self.path or 'database'}: {error}", remedy)))) from error
 
     def _connected(self, *, alone: bool) -> sqlite_utils.Database:
         patience = ALONE_SECONDS if alone else _BUSY_SECONDS

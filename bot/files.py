@@ -14,6 +14,7 @@ from classifiers.errors import InputError
 
 ALONE_SECONDS = 1
 """How long somebody may still hold what one program needs alone."""
+RESTORE = "restore a backup (README, Drills: the database is lost or damaged)"
 IN_MEMORY = Path(":memory:")
 """What SQLite takes for no file."""
 _MAGIC = b"SQLite format 3\0"
@@ -97,7 +98,7 @@ def check_foreign(path: Path) -> None:
     if path.exists():
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                raise InputError(f"{path}: not a database")
+                raise InputError(f"{path}: not a database; if it was one, {RESTORE}")
 
 
 def refuse_lost(file: Path, number: int, *, empty: bool) -> None:

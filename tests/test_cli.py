@@ -363,20 +363,34 @@ def keyless(spoil: Callable[[Path], object]) -> Callable[[Path], object]:
     return both
 
 
+RESTORE = "restore a backup (README, Drills: the database is lost or damaged)"
+KEY_DRILLS = ["is it the key of that time?", "(README, Drills: the key does not fit; the key is lost)"]
 DATABASES = {
-    "prose": (put("haven.db", b"not a database, but long enough to be one. " * 50), ["haven.db: ", "not a database"]),
+    "prose": (put("haven.db", b"not a database, but as long as one. " * 50), ["haven.db: ", "not a database", RESTORE]),
     "picture": (put("haven.db", b"\x89PNG\r\n\x1a\n" + bytes(5_000)), ["haven.db: ", "not a database"]),
     "folder": (folder_instead, ["haven.db: not a file"]),
     "open to all": (lambda folder: (folder / "haven.db").chmod(0o666), ["haven.db: other users", "chmod 600 haven.db"]),
     "keyless folder": (keyless(folder_instead), ["haven.db: not a file"]),
-    "keyless prose": (keyless(put("haven.db", b"not a database" * 50)), ["haven.db: not a database"]),
-    "cut": (overwrite("haven.db", lambda raw: raw[: len(raw) // 3]), ["haven.db: ", "malformed"]),
+    "keyless prose": (keyless(put("haven.db", b"not a database" * 50)), ["haven.db: not a database", RESTORE]),
+    "cut": (overwrite("haven.db", lambda raw: raw[: len(raw) // 3]), ["haven.db: ", "malformed", RESTORE]),
     "newer": (newer, ["haven.db: written by a newer version of Haven (m999_later); update Haven"]),
     "no key": (lambda folder: (folder / "haven.key").unlink(), ["haven.key: the key is not there; put it back"]),
     "no key in it": (put("haven.key", b""), ["haven.key: not an encryption key"]),
-    "other key": (put("haven.key", b"A" * 43 + b"="), ["haven.db: haven.key: this key does not open", "Drills"]),
+    "other key": (put("haven.key", b"A" * 43 + b"="), ["haven.db: haven.key: this key does not open", *KEY_DRILLS]),
     "shared key": (put("haven.key", b"A" * 43 + b"=", 0o640), ["haven.key: other users may", "chmod 600 haven.key"]),
 }  # fmt: skip
+
+
+def test_every_drill_that_a_message_names_is_in_the_readme(invoke: Invoke, database: Path) -> None:
+    drills = re.findall(r"^\| (the [^|]+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    for fault in ("prose", "cut", "no key", "other key"):
+        folder = database.with_name(fault)
+        shutil.copytree(database.parent, folder, ignore=lambda _folder, names: [*{*names} & {*DATABASES}])
+        DATABASES[fault][0](folder)
+        (folder / "haven.toml").touch()
+        said = invoke("config", "check", "--config", folder / "haven.toml").stderr
+        (named,) = re.findall(r"\(README, Drills: (.+)\)", said)
+        assert {*named.split("; ")} <= {*drills}, said
 
 
 @pytest.mark.parametrize("command", [["config", "check"], ["forget", "console", "samantha77"]], ids=" ".join)
