@@ -16,9 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from bot.backup import remove_unfinished
 from bot.config import Config
 from bot.effects import Platform
-from bot.files import check_file, check_foreign, claimed, is_lost, is_there
+from bot.files import check_file, check_foreign, claimed, followed, is_lost, is_there
 from bot.guard import Guard
 from bot.inbox import Inbox
 from bot.ledger import Ledger
@@ -117,6 +118,7 @@ def running(config: Config, folder: Path, environment: Mapping[str, str]) -> Ite
                 " of servers and the choices of people that it had; if there were any, stop and restore a backup",
                 database,
             )
+        remove_unfinished(followed(database))
         next_key_file(key_file).unlink(missing_ok=True)  # a kill ended the change of keys early
         yield store
 

@@ -42,7 +42,7 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
     """
     if file.exists() and path.exists() and file.samefile(path):
         raise InputError(f"{file}: is the database itself; name a backup of it")
-    fresh = _beside(path, ".restoring")
+    fresh = unfinished(path)
     _remove(fresh)
     try:
         _copy(file, fresh)
@@ -60,6 +60,16 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
         _remove(fresh)
     sync_folder(path.parent)
     return replaced
+
+
+def unfinished(path: Path) -> Path:
+    """Return where a copy lies that is about to be put in the place of a database; a kill leaves it there."""
+    return _beside(path, ".restoring")
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what a killed restore left beside a database that is claimed."""
+    _remove(unfinished(path))
 
 
 def _check(fresh: Path, file: Path, seal: Seal) -> None:

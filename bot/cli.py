@@ -186,15 +186,15 @@ def forget(platform: str, id: str, config_file: Path | None) -> None:
     """
     from bot.platforms.console import visible
     from bot.upkeep import forget as erase
-    from bot.upkeep import replaced
+    from bot.upkeep import left_over
 
     erased = erase(config_file, os.environ, _printable(platform), _printable(id))
     if erased is None:
         click.echo(visible(f"nothing was kept about {_printable(id)} on {platform}"))
     else:
         click.echo(f"erased; cases about this account or aimed at it: {erased}")
-    for file in replaced(config_file):
-        click.echo(visible(f"{file}: from before a restore, and not changed by this: delete it"))
+    for file, origin in left_over(config_file):
+        click.echo(visible(f"{file}: {origin}, and not changed by this: delete it"))
 
 
 @main.command()

@@ -30,6 +30,7 @@ from bot.rotation import former_keys, rotate
 from bot.schema import SEALED, migrations
 from bot.sealing import Seal, load_seal, next_key_file, one_time_seal
 from bot.store import Store
+from bot.upkeep import put_back
 from classifiers.assessment import Kind
 from classifiers.errors import InputError
 
@@ -629,15 +630,45 @@ def test_a_kill_while_a_backup_is_put_back_leaves_the_one_or_the_other(
     shutil.copy(file, tmp_path / "start" / "backup.db")
     with closing(opened(tmp_path / "start")) as store:
         store.forget(KAYLA, 20.0)
-    found = set()
+    found, unfinished = set(), set()
     for left in killed("restore", tmp_path, environment):
+        unfinished.add((left / "haven.db.restoring").exists())
+        with running(Config(), left, {}) as store:
+            store.close()
+        assert not [*left.glob("haven.db.restoring*")]
         with closing(opened(left)) as store:
             assert store.case_of("c3") == told()
             restored = store.case_of("c1") is not None
             if restored:
                 check_all(store)
             found.add(restored)
-    assert found == {True, False}
+    assert found == unfinished == {True, False}
+
+
+def test_what_a_killed_restore_leaves_is_named_or_removed(tmp_path: Path, haven: Run) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    shutil.copy(file, tmp_path / "backup.db")
+    left = [tmp_path / "haven.db.restoring", tmp_path / "haven.db.restoring-wal"]
+    said = "".join(
+        f"{one.name}: left by a restore that was cut off, and not changed by this: delete it\n" for one in left
+    )
+    for command in (("run",), ("restore", "backup.db"), ("key", "rotate")):
+        for one in left:
+            shutil.copy(tmp_path / "backup.db", one)
+        assert haven("forget", "telegram", "99").stdout.endswith(said)
+        with claimed(file):  # as a restore that is under way has it
+            assert "restoring" not in haven("forget", "telegram", "99").stdout
+        assert haven(*command, said="kayla> hello").returncode == 0
+        assert not [one for one in left if one.exists()]
+
+
+def test_restores_in_one_second_keep_each_database_of_before(tmp_path: Path) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    shutil.copy(file, tmp_path / "backup.db")
+    (tmp_path / "haven.toml").touch()
+    kept = {put_back(tmp_path / "haven.toml", {}, tmp_path / "backup.db") for _ in range(5)}
+    assert kept == {*tmp_path.glob("haven.db.replaced-*")}
+    assert len(kept) == 5
 
 
 def test_a_warning_that_waited_in_a_backup_is_not_sent_again(tmp_path: Path, haven: Run) -> None:
