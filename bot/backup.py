@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from bot.database import Database
+from bot.files import give_place, give_to_owner
 from bot.sealing import Seal, sync_folder
 from classifiers.errors import InputError
 
@@ -52,6 +53,8 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
             if path.stat().st_size:  # otherwise SQLite would throw the log away
                 _settle(path)
             _copy(path, kept)
+            give_to_owner(kept, path)
+            give_place(fresh, path)
         for companion in _COMPANIONS:
             if _beside(path, companion).exists():  # of a file too damaged to be settled
                 _beside(path, companion).replace(_beside(kept, companion))

@@ -93,6 +93,21 @@ def check_room(folder: Path, what: str) -> None:
         raise InputError(f"{folder}: the {what} cannot be made here: {error.strerror}") from None
 
 
+def give_to_owner(file: Path, of: Path) -> None:
+    """Let a file have the owner of another, where there is one and the system lets one."""
+    if os.name == "posix":
+        with suppress(OSError):
+            found = of.stat()
+            os.chown(file, found.st_uid, found.st_gid)
+
+
+def give_place(file: Path, of: Path) -> None:
+    """Let a file that takes the place of another have its owner and mode, where the system lets one."""
+    give_to_owner(file, of)
+    with suppress(OSError):
+        file.chmod(stat.S_IMODE(of.stat().st_mode) & ~stat.S_IWOTH)
+
+
 def check_foreign(path: Path) -> None:
     """InputError where a file is no database; not for one that this process has open, whose locks that would end."""
     if path.exists():
@@ -126,6 +141,8 @@ def claimed(path: Path) -> Iterator[None]:
         _refuse_used(path)
     with suppress(OSError):
         file.touch(mode=0o600)
+    if first:
+        give_to_owner(file, path)
     with ExitStack() as held:
         try:
             lock = held.enter_context(closing(sqlite3.connect(file, timeout=0, isolation_level=None)))

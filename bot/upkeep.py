@@ -12,7 +12,7 @@ from bot import backup
 from bot.app import now, open_seal, open_store
 from bot.config import load_config
 from bot.evidence import trouble
-from bot.files import claimed, followed, is_claimed, is_there
+from bot.files import claimed, followed, give_place, is_claimed, is_there
 from bot.rotation import former_keys, rotate
 from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
 from bot.store import Store
@@ -123,4 +123,5 @@ def _new_seal(key_file: Path, environment: Environment) -> Seal:
     made = next_key_file(key_file)
     made.unlink(missing_ok=True)
     make_key(made)
+    give_place(made, key_file)
     return Seal(read_secret(made).encode(), str(key_file))

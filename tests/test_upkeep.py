@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -682,3 +683,29 @@ def test_a_warning_that_waited_in_a_backup_is_not_sent_again(tmp_path: Path, hav
         row = store.begin("telegram", NOON.timestamp(), ("c1", "c3"))
         assert row
         assert (row.case, row.begun_at) == ("c9", 30.0)
+
+
+# Whose files they are.
+
+
+def rights(*files: Path) -> list[tuple[int, int, int]]:
+    return [(found.st_uid, found.st_gid, found.st_mode & 0o777) for found in (file.stat() for file in files)]
+
+
+def test_what_takes_the_place_of_a_file_has_its_owner_and_mode(tmp_path: Path, haven: Run) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    key = tmp_path / "haven.key"
+    shutil.copy(file, tmp_path / "backup.db")
+    owner = (4711, 4712) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    for one, mode in ((file, 0o640), (key, 0o400)):
+        os.chown(one, *owner)
+        one.chmod(mode)
+    before = rights(file, key)
+    assert haven("restore", "backup.db").returncode == 0
+    (kept,) = tmp_path.glob("haven.db.replaced-*")
+    assert rights(file, key) == before
+    assert rights(kept) == [(*owner, 0o600)]
+    assert haven("key", "rotate").returncode == 0
+    assert key.read_bytes() != KEY
+    assert rights(file, key) == before
+    assert rights(tmp_path / "haven.db.lock") == [(*owner, 0o600)]
