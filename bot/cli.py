@@ -68,7 +68,8 @@ def demo(pace: float | None, database: Path | None) -> None:
     """Play a bundled story. It goes through the real guard, database and delivery."""
     from bot.demo import play
 
-    play(pace=(0.6 if sys.stdout.isatty() else 0.0) if pace is None else pace, database=database)
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    play(pace=(0.6 if watched else 0.0) if pace is None else pace, database=database)
 
 
 @main.command(name="try")

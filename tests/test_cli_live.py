@@ -223,6 +223,17 @@ def test_a_standard_input_that_is_closed_is_an_empty_one(tmp_path: Path, environ
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["demo", "try", "run", "scan said.txt", "scan --json said.txt"])
+def test_a_standard_output_that_is_closed_ends_it_before_anything_is_read(
+    tmp_path: Path, environment: dict[str, str], threat: Threat, command: str
+) -> None:
+    (tmp_path / "said.txt").write_text("\n".join(threat("kayla", "sam")))
+    closed = ["/bin/sh", "-c", f'exec "$0" -P -m bot {command} <said.txt >&-', sys.executable]
+    result = subprocess.run(closed, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (1, "haven: standard output: it is closed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["said.txt"]
+
+
 def test_what_nobody_read_is_delivered_at_the_next_start(
     haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat
 ) -> None:
