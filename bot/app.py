@@ -234,7 +234,7 @@ async def _purge(parts: Parts) -> None:
         for space in await asyncio.to_thread(parts.store.spaces):
             before = now() - parts.policies.of(space).retention
             if erased := await asyncio.to_thread(parts.store.purge, space, before):
-                log.info("erased %d cases past their retention", erased)
+                log.info("erased cases past their retention: %d", erased)
                 parts.policies.ruled(space)  # their rulings count no more
         retention = parts.policies.of("").retention
         await asyncio.to_thread(parts.store.forget_warnings, now() - retention)

@@ -138,14 +138,18 @@ def scan(
 @main.command()
 @click.argument("page", type=click.Choice(("warning", "help", "moderators")), default="help")
 @click.option("--locale", default="en-GB", show_default=True)
-@click.option("--disclosure", is_flag=True, help="As to somebody who told of it, not to somebody threatened.")
-@click.option("--crisis", is_flag=True, help="As when despair was seen.")
+@click.option("--disclosure", is_flag=True, help="Warning, moderators: of somebody who told of it.")
+@click.option("--crisis", is_flag=True, help="Warning, moderators: as when despair was seen.")
 def advice(page: str, locale: str, disclosure: bool, crisis: bool) -> None:
     """Print the warning, the help or the guidance that Haven gives."""
     from bot import advice as texts
     from classifiers.assessment import Kind
 
     kind = Kind.DISCLOSURE if disclosure else Kind.THREAT
+    if page == "help" and (disclosure or crisis):
+        raise click.UsageError(
+            "the help is the same for everybody: name warning or moderators, or leave out the option"
+        )
     if page == "help":
         shown = texts.help_page(locale)
     else:

@@ -103,8 +103,9 @@ def vouched(config_file: Path | None, environment: Environment, file: Path) -> s
     wrong = trouble(content, seal)
     if wrong and (folder / config.store.database).exists():
         with closing(open_store(config, folder, environment)) as store:
-            if trouble(content, store.seal, former_keys(store)) is None:
-                return "an earlier key of this Haven"
+            wrong = trouble(content, store.seal, former_keys(store))
+        if wrong is None:
+            return "an earlier key of this Haven"
     if wrong:
         raise InputError(f"{file}: {wrong}")
     return "this Haven's key"

@@ -135,12 +135,19 @@ def test_wrong_usage_ends_with_2_and_says_why(invoke: Invoke, tmp_path: Path, ar
 def test_advice_prints_its_pages(invoke: Invoke, disclosure: bool, crisis: bool) -> None:
     flags = [*["--disclosure"] * disclosure, *["--crisis"] * crisis]
     kind = Kind.DISCLOSURE if disclosure else Kind.THREAT
-    assert invoke("advice", *flags).stdout == advice.help_page("en-GB").plain() + "\n"
-    assert invoke("advice", "help", *flags).stdout == advice.help_page("en-GB").plain() + "\n"
     warning = advice.warning("en-GB", kind=kind, crisis=crisis)
     assert invoke("advice", "warning", *flags).stdout == warning.plain() + "\n"
     guidance = advice.guidance("en-GB", kind=kind, crisis=crisis)
     assert invoke("advice", "moderators", *flags).stdout == guidance.plain() + "\n"
+
+
+def test_advice_prints_the_help_which_is_the_same_for_everybody(invoke: Invoke) -> None:
+    for page in ([], ["help"]):
+        assert invoke("advice", *page).stdout == advice.help_page("en-GB").plain() + "\n"
+        for flag in ("--disclosure", "--crisis"):
+            result = invoke("advice", *page, flag)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "Error: the help is the same for everybody: name warning or moderators" in result.stderr
 
 
 def test_an_unknown_locale_is_refused_with_the_known_ones(invoke: Invoke, refused: Refused) -> None:

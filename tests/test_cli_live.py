@@ -331,6 +331,19 @@ def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
     assert rehearsal.heard.count("ruled: not sextortion") == 1
 
 
+def test_a_command_of_moderators_that_lacks_something_is_named_with_what_belongs_to_it(rehearsal: Talk) -> None:
+    rehearsal.say("/confirm", "/confirm 1 2", "/advise 12345", "/note 12345", "/cases 1", "/evidence")
+    assert rehearsal.end() == 0
+    assert rehearsal.heard.splitlines() == [
+        "not understood: write /confirm CASE [all]",
+        "not understood: write /confirm CASE [all]",
+        "not understood: write /advise CASE NAME",
+        "not understood: write /note CASE TEXT",
+        "not understood: write /cases",
+        "not understood: write /evidence CASE",
+    ]
+
+
 def test_who_wants_no_private_messages_gets_none(rehearsal: Talk, threat: Threat, frames: Frames) -> None:
     rehearsal.say("sam> /protect off", "sam> /protect status")
     rehearsal.until("Off. I will not write to you first")

@@ -259,6 +259,8 @@ def test_evidence_of_before_a_new_key_can_still_be_verified(tmp_path: Path, have
     for number in range(3):
         result = haven("verify", f"{number}.txt")
         assert result.stdout == f"{number}.txt: unchanged, and sealed with an earlier key of this Haven\n"
+    (tmp_path / "0.txt").write_bytes((tmp_path / "0.txt").read_bytes().replace(b"\n", b"\r\n"))
+    refused(haven("verify", "0.txt"), "0.txt: its line breaks were changed since it was sealed")
     (tmp_path / "forged.txt").write_bytes(sealed("the case\n", one_time_seal()))
     refused(haven("verify", "forged.txt"), "forged.txt: changed, or sealed with another key than this Haven's")
     with closing(opened(tmp_path)) as store:
