@@ -16,9 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from bot.backup import remove_unfinished
 from bot.config import Config
-from bot.database import check_file, check_foreign, claimed, is_lost, is_there
 from bot.effects import Platform
+from bot.files import check_file, check_foreign, claimed, followed, is_lost, is_there
 from bot.guard import Guard
 from bot.inbox import Inbox
 from bot.ledger import Ledger
@@ -108,14 +109,16 @@ def open_store(config: Config, folder: Path, environment: Mapping[str, str]) -> 
 def running(config: Config, folder: Path, environment: Mapping[str, str]) -> Iterator[Store]:
     """Open the database for the one Haven that runs on it."""
     key_file, database = folder / config.store.key_file, folder / config.store.database
-    if is_lost(database):
-        log.warning(
-            "%s is not there, and Haven was started on it before: it begins anew, without the cases, the settings of"
-            " servers and the choices of people that it had; if there were any, stop and restore a backup",
-            database,
-        )
-    with claimed(folder / config.store.database):
+    lost = is_lost(database)
+    with claimed(database):
         store = open_store(config, folder, environment)
+        if lost:
+            log.warning(
+                "%s was not there, and Haven was started on it before: it begins anew, without the cases, the settings"
+                " of servers and the choices of people that it had; if there were any, stop and restore a backup",
+                database,
+            )
+        remove_unfinished(followed(database))
         next_key_file(key_file).unlink(missing_ok=True)  # a kill ended the change of keys early
         yield store
 
@@ -231,7 +234,7 @@ async def _purge(parts: Parts) -> None:
         for space in await asyncio.to_thread(parts.store.spaces):
             before = now() - parts.policies.of(space).retention
             if erased := await asyncio.to_thread(parts.store.purge, space, before):
-                log.info("erased %d cases past their retention", erased)
+                log.info("erased cases past their retention: %d", erased)
                 parts.policies.ruled(space)  # their rulings count no more
         retention = parts.policies.of("").retention
         await asyncio.to_thread(parts.store.forget_warnings, now() - retention)

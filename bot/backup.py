@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from bot.database import Database
+from bot.files import give_place, give_to_owner
 from bot.sealing import Seal, sync_folder
 from classifiers.errors import InputError
 
@@ -43,7 +44,7 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
     """
     if file.exists() and path.exists() and file.samefile(path):
         raise InputError(f"{file}: is the database itself; name a backup of it")
-    fresh = _beside(path, ".restoring")
+    fresh = unfinished(path)
     _remove(fresh)
     try:
         _copy(file, fresh)
@@ -53,6 +54,8 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
             if path.stat().st_size:  # otherwise SQLite would throw the log away
                 _settle(path)
             _copy(path, kept)
+            give_to_owner(kept, path)
+            give_place(fresh, path)
         for companion in _COMPANIONS:
             if _beside(path, companion).exists():  # of a file too damaged to be settled
                 _beside(path, companion).replace(_beside(kept, companion))
@@ -61,6 +64,16 @@ def restore(file: Path, path: Path, seal: Seal, kept: Path) -> bool:
         _remove(fresh)
     sync_folder(path.parent)
     return replaced
+
+
+def unfinished(path: Path) -> Path:
+    """Return where a copy lies that is about to be put in the place of a database; a kill leaves it there."""
+    return _beside(path, ".restoring")
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what a killed restore left beside a database that is claimed."""
+    _remove(unfinished(path))
 
 
 def _check(fresh: Path, file: Path, seal: Seal) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from bot.app import model_folder, open_seal, open_store
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.database import check_file, is_lost, is_there
+from bot.files import check_file, check_lock, check_room, followed, is_claimed, is_lost, is_there
+from bot.platforms.checkup import Finding
 from bot.platforms.console import visible
 from bot.policies import Policies
 from bot.records import Records
@@ -36,14 +36,15 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
     yield f"model: {len(model.rows):,} terms, SHA-256 {manifest.sha256[:16]}…"
     database = folder / config.store.database
     check_file(database)
+    check_lock(database)
     if not is_there(database):
-        if KEY_VARIABLE in environment or (folder / config.store.key_file).exists():
+        key_file = folder / config.store.key_file
+        if environment.get(KEY_VARIABLE) or key_file.exists() or key_file.is_symlink():
             open_seal(config, folder, environment, create=False)
             yield "key: in order"
-        try:
-            TemporaryFile(dir=database.parent).close()
-        except OSError as error:
-            raise InputError(f"{database.parent}: the database cannot be made here: {error.strerror}") from None
+        else:
+            check_room(key_file.parent, "key")
+        check_room(followed(database).parent, "database")
         lost = ", though Haven was started on it before: restore a backup if it is lost" if is_lost(database) else ""
         yield f"database: {database} is made at the first start, and its key {config.store.key_file}{lost}"
         return
@@ -65,15 +66,16 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
         if config.metrics.listen:
             from bot.monitor import listening  # half a second to import
 
-            found.append(("metrics", await listening(config.metrics)))
+            runs = is_claimed(folder / config.store.database)
+            found.append(("metrics", await listening(config.metrics, runs=runs)))
         if held := token("discord", config.discord, folder, environment):
             from bot.platforms.discord_bot.by_http import findings as on_discord  # a second to import
 
-            found += [one async for one in on_discord(config.discord, held, policies, records)]
+            found += await _looked("discord", on_discord(config.discord, held, policies, records))
         if held := token("telegram", config.telegram, folder, environment):
             from bot.platforms.telegram_bot.by_http import findings as on_telegram  # likewise
 
-            found += [one async for one in on_telegram(config.telegram, held, policies, records)]
+            found += await _looked("telegram", on_telegram(config.telegram, held, policies, records))
         return [
             (visible(f"{where}: {'' if finding.fine else 'to mend: '}{finding.text}"), finding.fine)
             for where, finding in found
@@ -83,3 +85,14 @@ def online(config_file: Path | None, environment: Mapping[str, str]) -> list[tup
         return asyncio.run(look())
     finally:
         store.close()
+
+
+async def _looked(platform: str, findings: AsyncIterator[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
+    """Return what is found on a platform; what keeps it from being looked at to its end is to mend, too."""
+    found: list[tuple[str, Finding]] = []
+    try:
+        async for one in findings:
+            found.append(one)  # noqa: PERF401 (what came before a fault is kept)
+    except InputError as error:
+        found.append((platform, Finding(str(error).removeprefix(f"{platform}: "), fine=False)))
+    return found

@@ -68,7 +68,8 @@ def demo(pace: float | None, database: Path | None) -> None:
     """Play a bundled story. It goes through the real guard, database and delivery."""
     from bot.demo import play
 
-    play(pace=(0.6 if sys.stdout.isatty() else 0.0) if pace is None else pace, database=database)
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    play(pace=(0.6 if watched else 0.0) if pace is None else pace, database=database)
 
 
 @main.command(name="try")
@@ -137,14 +138,18 @@ def scan(
 @main.command()
 @click.argument("page", type=click.Choice(("warning", "help", "moderators")), default="help")
 @click.option("--locale", default="en-GB", show_default=True)
-@click.option("--disclosure", is_flag=True, help="As to somebody who told of it, not to somebody threatened.")
-@click.option("--crisis", is_flag=True, help="As when despair was seen.")
+@click.option("--disclosure", is_flag=True, help="Warning, moderators: of somebody who told of it.")
+@click.option("--crisis", is_flag=True, help="Warning, moderators: as when despair was seen.")
 def advice(page: str, locale: str, disclosure: bool, crisis: bool) -> None:
     """Print the warning, the help or the guidance that Haven gives."""
     from bot import advice as texts
     from classifiers.assessment import Kind
 
     kind = Kind.DISCLOSURE if disclosure else Kind.THREAT
+    if page == "help" and (disclosure or crisis):
+        raise click.UsageError(
+            "the help is the same for everybody: name warning or moderators, or leave out the option"
+        )
     if page == "help":
         shown = texts.help_page(locale)
     else:
@@ -186,15 +191,15 @@ def forget(platform: str, id: str, config_file: Path | None) -> None:
     """
     from bot.platforms.console import visible
     from bot.upkeep import forget as erase
-    from bot.upkeep import replaced
+    from bot.upkeep import left_over
 
     erased = erase(config_file, os.environ, _printable(platform), _printable(id))
     if erased is None:
         click.echo(visible(f"nothing was kept about {_printable(id)} on {platform}"))
     else:
         click.echo(f"erased; cases about this account or aimed at it: {erased}")
-    for file in replaced(config_file):
-        click.echo(visible(f"{file}: from before a restore, and not changed by this: delete it"))
+    for file, origin in left_over(config_file):
+        click.echo(visible(f"{file}: {origin}, and not changed by this: delete it"))
 
 
 @main.command()

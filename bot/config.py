@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from bot.files import IN_MEMORY
 from bot.policy import AdviceBy, Mode, Policy
 from bot.sealing import read_secret
 from bot.toml import convert, read
@@ -218,6 +219,8 @@ def load_config(file: Path | None) -> tuple[Config, Path]:
         if not _SPACE.fullmatch(space):
             raise InputError(f'{file}: spaces."{space}": expected {_SPACES}')
         convert(own, PolicySettings, str(file), f'spaces."{space}"')
+    if Path(config.store.database) == IN_MEMORY:
+        raise InputError(f"{file}: store.database: expected a file, which {IN_MEMORY} is none of")
     if (file.parent / config.store.database).resolve() == (file.parent / config.store.key_file).resolve():
         raise InputError(f"{file}: store.key_file: expected another file than store.database")
     return config, file.parent

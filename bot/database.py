@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import sqlite_utils
 
+from bot.files import ALONE_SECONDS, RESTORE, check_file, followed, log_of, refuse_lost
 from bot.policy import owner_of, private_space
 from bot.schema import SWEPT, UNSWEPT, migrations
 from bot.sealing import Seal, WrongKeyError
 from classifiers.conversation import Account
 from classifiers.errors import InputError
 
-_BUSY_SECONDS, _ALONE_SECONDS = 30, 1
-_MAGIC = b"SQLite format 3\0"
+_BUSY_SECONDS = 30
+_REMEDIES = {
+    sqlite3.SQLITE_CORRUPT: RESTORE,
+    sqlite3.SQLITE_NOTADB: f"if it was one, {RESTORE}",
+    sqlite3.SQLITE_READONLY: "mend the owner or mode of it and of its folder, or where it is mounted",
+}
 
 
 class Database:
@@ -48,7 +51,7 @@ class Database:
                 self.db.close()
                 raise
         if path:
-            self._inodes = {file: file.stat().st_ino for file in (path, _log_of(path)) if file.exists()}
+            self._inodes = {file: file.stat().st_ino for file in (path, log_of(path)) if file.exists()}
 
     def close(self) -> None:
         """Release the file, after the step that is under way."""
@@ -125,14 +128,15 @@ class Database:
         """Turn the database's errors into one line that names the file, also that it is not there any more."""
         if self._inodes and not self.db.conn.in_transaction:
             for file, number in self._inodes.items():
-                _refuse_lost(file, number, empty=file != self.path)
+                refuse_lost(file, number, empty=file != self.path)
         try:
             yield
         except sqlite3.Error as error:
-            raise InputError(f"{self.path or 'database'}: {error}") from error
+            remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the rest says more precisely what
+            raise InputError("; ".join(filter(None, (f"{self.path or 'database'}: {error}", remedy)))) from error
 
     def _connected(self, *, alone: bool) -> sqlite_utils.Database:
-        patience = _ALONE_SECONDS if alone else _BUSY_SECONDS
+        patience = ALONE_SECONDS if alone else _BUSY_SECONDS
         connection = sqlite3.connect(self.path or ":memory:", timeout=patience, check_same_thread=False)
         connection.create_function("hashed", 2, lambda *account: self.hashed(Account(*account)))
         connection.create_function("placed", 1, self.placed)
@@ -192,107 +196,3 @@ class Database:
                 self.seal.open(proof)
             except WrongKeyError as error:
                 raise WrongKeyError(f"{self.path}: {error}") from None
-
-
-def followed(path: Path) -> Path:
-    """Return the file that a path stands for: SQLite's own files, and the lock, lie beside it and not beside a link."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def is_there(path: Path) -> bool:
-    """Return whether there is a file with anything in it."""
-    return path.exists() and path.stat().st_size > 0
-
-
-def is_lost(path: Path) -> bool:
-    """Return whether Haven was started on a database before that is not there (any more), as its lock file tells."""
-    path = _file_at(path)
-    return lock_of(path).exists() and not is_there(path)
-
-
-def lock_of(path: Path) -> Path:
-    """Return the file that is locked while a Haven runs; it stays empty, and its lock ends with the process."""
-    return path.with_name(f"{path.name}.lock")
-
-
-def _file_at(path: Path) -> Path:
-    """Return the file that a path stands for; InputError where something else is there."""
-    path = followed(path)
-    if not path.name or (path.exists() and not path.is_file()):
-        raise InputError(f"{path}: not a file; the database has to be one")
-    return path
-
-
-def check_file(path: Path) -> None:
-    """InputError where a database cannot be, or may not be used, as far as can be told without opening it.
-
-    That is so, too, where only the write-ahead log is there: SQLite would throw it away.
-    """
-    path = _file_at(path)
-    log = _log_of(path)
-    if is_there(log) and not is_there(path):
-        raise InputError(
-            f"{log}: holds the latest of a database that is not there; put {path.name} back, or move this away, too"
-        )
-    if not path.exists():
-        return
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise InputError(f"{path}: Haven may not read and write it: mend its owner or mode, or where it is mounted")
-    if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
-        raise InputError(f"{path}: other users may change it; run: chmod 600 {path}")
-
-
-def check_foreign(path: Path) -> None:
-    """InputError where a file is no database; not for one that this process has open, whose locks that would end."""
-    if path.exists():
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                raise InputError(f"{path}: not a database")
-
-
-def _refuse_lost(file: Path, number: int, *, empty: bool) -> None:
-    """InputError where an open file was removed, replaced or, unless that is in order, emptied."""
-    try:
-        found = file.stat()
-    except OSError:
-        found = None
-    if found is None or found.st_ino != number or not (found.st_size or empty):
-        raise InputError(
-            f"{file}: was removed, replaced or emptied while Haven has it open; stop Haven, then put it back or restore"
-        )
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[None]:
-    """Be the only Haven that runs on a database, until the end, however it comes; InputError while another does."""
-    path = _file_at(path)
-    file = lock_of(path)
-    if is_there(path) and not file.exists():  # it was removed, perhaps under a Haven that runs
-        _refuse_used(path)
-    with suppress(OSError):
-        file.touch(mode=0o600)
-    with ExitStack() as held:
-        try:
-            lock = held.enter_context(closing(sqlite3.connect(file, timeout=0, isolation_level=None)))
-            lock.executescript("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise InputError(f"{path}: another Haven runs on it") from None
-            raise InputError(f"{path}: {error}; Haven has to make and write {file.name} beside it") from None
-        yield
-
-
-def _refuse_used(path: Path) -> None:
-    """InputError while any program has the database open; what else is wrong with it, whoever opens it says better."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=_ALONE_SECONDS)) as alone:
-        try:
-            alone.execute("PRAGMA locking_mode = EXCLUSIVE")
-            alone.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise InputError(f"{path}: another program has it open; stop Haven first") from None
-            raise

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bot.app import composed, open_classifier, running
 from bot.config import Config, StoreSettings
-from bot.platforms.console import NAME, ConsolePlatform, visible
+from bot.platforms.console import NAME, ConsolePlatform, screen, visible
 from bot.story import Story, load_story, messages_of
 from classifiers.conversation import Message
 
@@ -28,7 +28,7 @@ def story() -> Story:
 
 def play(pace: float, database: Path | None, console: Console | None = None) -> None:
     """Show the story with `pace` seconds between messages; the database is kept only where one is named."""
-    console = console or Console(highlight=False)
+    console = console or screen()
     kept: AbstractContextManager[str] = TemporaryDirectory() if database is None else nullcontext("")
     with kept as folder:
         file = database or Path(folder) / "demo.db"

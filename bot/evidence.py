@@ -79,6 +79,14 @@ def sealed(sheet: str, seal: Seal) -> bytes:
 
 def trouble(file: bytes, seal: Seal, former: Sequence[bytes] = ()) -> str | None:
     """Return what is wrong with a file, None if it is as the Haven wrote it that has this key, or had the `former`."""
+    wrong = _trouble(file, seal, former)
+    mended = file.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
+    if wrong and _trouble(mended, seal, former) is None:
+        return "its line breaks were changed since it was sealed, and nothing else: use it as Haven wrote it"
+    return wrong
+
+
+def _trouble(file: bytes, seal: Seal, former: Sequence[bytes]) -> str | None:
     start = file.rstrip(b"\n").rfind(b"\n") + 1
     content, last = file[:start], _LAST_LINE.fullmatch(file[start:])
     if last is None:

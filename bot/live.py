@@ -17,7 +17,7 @@ from bot.app import composed, open_classifier, running, serve, stdin_lines
 from bot.config import TOKEN_VARIABLES, Config, load_config, token
 from bot.effects import Connection
 from bot.parts import Parts
-from bot.platforms.console import ConsolePlatform
+from bot.platforms.console import ConsolePlatform, screen
 from bot.platforms.room import Room
 from bot.sealing import one_time_seal
 from bot.store import Store
@@ -50,12 +50,13 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
     _leave_no_core()
     with logs.to_stderr(config.log):
         try:
+            console = None if any(tokens.values()) else screen()
             with running(config, folder, environment) as store:
-                if any(tokens.values()):
+                if console is None:
                     asyncio.run(_online(config, folder, store, tokens))
                 else:
                     _welcome(f"Cases are kept in {folder / config.store.database}.")
-                    asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines())))
+                    asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines()), console))
         except InputError as error:
             if config.log.format == "text":
                 raise
@@ -78,8 +79,9 @@ def _leave_no_core() -> None:
 
 def rehearse() -> None:
     """Let a person type as several members; the database lives in memory."""
+    console = screen()
     _welcome("Nothing is kept.")
-    asyncio.run(_on_console(Config(), Path(), Store(None, one_time_seal()), stdin_lines()))
+    asyncio.run(_on_console(Config(), Path(), Store(None, one_time_seal()), stdin_lines(), console))
 
 
 def _welcome(kept: str) -> None:
@@ -99,8 +101,7 @@ async def _spoken(lines: AsyncIterator[str]) -> AsyncIterator[str]:
         raise InputError(f"nothing to read: no platform has a token ({variables}), and standard input is empty")
 
 
-async def _on_console(config: Config, folder: Path, store: Store, lines: AsyncIterator[str]) -> None:
-    console = Console(highlight=False)
+async def _on_console(config: Config, folder: Path, store: Store, lines: AsyncIterator[str], console: Console) -> None:
     platform = ConsolePlatform(console)
     with composed(config, store, [platform], open_classifier(config, folder)) as parts:
         async with _watched(config, parts, [platform]):

@@ -49,15 +49,16 @@ async def monitored(settings: MetricsSettings, parts: Parts, platforms: Sequence
         await runner.cleanup()
 
 
-async def listening(settings: MetricsSettings) -> Finding:
-    """Look whether a Haven answers at the address of the settings, or could."""
+async def listening(settings: MetricsSettings, *, runs: bool) -> Finding:
+    """Look whether the Haven of the settings, which `runs` or not, answers at their address, or could."""
     address, port = settings.address
     try:
         held = await asyncio.get_running_loop().create_server(asyncio.Protocol, str(address), port)
     except OSError as error:
-        if await _is_haven(settings.listen):
+        answers = await _is_haven(settings.listen)
+        if answers and runs:
             return Finding(f"Haven answers at {settings.listen}")
-        why = _why(error)
+        why = "a Haven on another database answers there" if answers else _why(error)
         return Finding(f"Haven cannot listen on {settings.listen}: {why}: choose another address", fine=False)
     held.close()
     await held.wait_closed()

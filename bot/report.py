@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.text import Text
 
 from bot.archives import read
-from bot.platforms.console import visible
+from bot.platforms.console import screen, visible
 from bot.scan import Report, Scanner
 from classifiers.assessment import Level, Sensitivity
 from classifiers.classifier import Classifier
@@ -39,9 +39,9 @@ def scan_all(
     A file that cannot be read is named on standard error, after what came before its fault was shown. That there was
     no message in any of them is said there, too, and no success.
     """
+    console = Console(file=out, highlight=False) if out else screen()
     out = out or sys.stdout
     scanner = Scanner(classifier, Sensitivity(sensitivity))
-    console = Console(file=out, highlight=False)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     conversations = messages = spoken = flagged = 0
     sound = True

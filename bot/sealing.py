@@ -22,7 +22,11 @@ _SIGNING = b"haven: signing what leaves the database"
 _HASHING = b"haven: hashing the ids of accounts"
 _BLINDING = b"haven: blinding what is compared and not read"
 _BLINDED = 16  # bytes
-_DRILL = "README, Drills: the key is lost"
+_LOST = "README, Drills: the key is lost"
+_OF_THEN = (
+    "is it the key of that time? A backup opens with the key of its time only (README, Drills: the key does not fit;"
+    " the key is lost)"
+)
 
 
 class WrongKeyError(InputError):
@@ -55,7 +59,7 @@ class Seal:
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
-            raise WrongKeyError(f"{self.source}: this key does not open what the database holds ({_DRILL})") from None
+            raise WrongKeyError(f"{self.source}: this key does not open what the database holds: {_OF_THEN}") from None
 
     def hash(self, *names: str) -> str:
         """Return what stands for names in the database: nobody can tell or guess them without the key."""
@@ -93,7 +97,7 @@ def load_seal(key_file: Path, environment: Mapping[str, str], *, create: bool) -
     if create:
         make_key(key_file)
     elif not key_file.exists():
-        raise InputError(f"{key_file}: the key is not there; put it back, or set {KEY_VARIABLE} ({_DRILL})")
+        raise InputError(f"{key_file}: the key is not there; put it back, or set {KEY_VARIABLE} ({_LOST})")
     return Seal(read_secret(key_file).encode(), str(key_file))
 
 
@@ -112,7 +116,6 @@ def read_secret(path: Path) -> str:
 def make_key(path: Path) -> None:
     """Write a new key where there is none; an empty file, as a kill leaves one, gives way."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file() and not path.stat().st_size:
             path.unlink()
         if path.exists():

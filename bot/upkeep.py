@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from bot import backup
 from bot.app import now, open_seal, open_store
 from bot.config import load_config
-from bot.database import claimed, followed, is_there
 from bot.evidence import trouble
+from bot.files import claimed, followed, give_place, is_claimed, is_there
 from bot.rotation import former_keys, rotate
 from bot.sealing import KEY_VARIABLE, NEW_KEY_VARIABLE, Seal, make_key, next_key_file, read_secret, take_next_key
 from bot.store import Store
@@ -59,6 +59,7 @@ def rotate_key(config_file: Path | None, environment: Environment) -> str:
     with claimed(database):
         existing_store(config_file, environment).close()  # it ends what a kill left of an earlier change
         old = open_seal(config, folder, environment, create=False)
+        backup.remove_unfinished(followed(database))
         with closing(Store(database, old, alone=True)) as store:
             new = _new_seal(key_file, environment)
             rotate(store, new, now().timestamp())
@@ -80,15 +81,19 @@ def put_back(config_file: Path | None, environment: Environment, file: Path) -> 
     database = followed(folder / config.store.database)
     with claimed(database):
         seal = open_seal(config, folder, environment, create=False)
-        kept = database.with_name(f"{database.name}{_REPLACED}{now():%Y%m%dT%H%M%SZ}")
+        kept = database.with_name(f"{database.name}{_REPLACED}{now():%Y%m%dT%H%M%S.%fZ}")
         return kept if backup.restore(file, database, seal, kept) else None
 
 
-def replaced(config_file: Path | None) -> list[Path]:
-    """Return the databases from before a restore, which hold what has been erased since."""
+def left_over(config_file: Path | None) -> Iterator[tuple[Path, str]]:
+    """Yield copies of the database beside it, which hold what has been erased since, with where they come from."""
     config, folder = load_config(config_file)
     database = followed(folder / config.store.database)
-    return sorted(database.parent.glob(f"{glob.escape(database.name)}{_REPLACED}*"))
+    for file in sorted(database.parent.glob(f"{glob.escape(database.name)}{_REPLACED}*")):
+        yield file, "from before a restore"
+    if not is_claimed(database):  # by a restore that is under way
+        for file in sorted(database.parent.glob(f"{glob.escape(backup.unfinished(database).name)}*")):
+            yield file, "left by a restore that was cut off"
 
 
 def vouched(config_file: Path | None, environment: Environment, file: Path) -> str:
@@ -98,8 +103,9 @@ def vouched(config_file: Path | None, environment: Environment, file: Path) -> s
     wrong = trouble(content, seal)
     if wrong and (folder / config.store.database).exists():
         with closing(open_store(config, folder, environment)) as store:
-            if trouble(content, store.seal, former_keys(store)) is None:
-                return "an earlier key of this Haven"
+            wrong = trouble(content, store.seal, former_keys(store))
+        if wrong is None:
+            return "an earlier key of this Haven"
     if wrong:
         raise InputError(f"{file}: {wrong}")
     return "this Haven's key"
@@ -118,4 +124,5 @@ def _new_seal(key_file: Path, environment: Environment) -> Seal:
     made = next_key_file(key_file)
     made.unlink(missing_ok=True)
     make_key(made)
+    give_place(made, key_file)
     return Seal(read_secret(made).encode(), str(key_file))

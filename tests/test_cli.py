@@ -135,12 +135,19 @@ def test_wrong_usage_ends_with_2_and_says_why(invoke: Invoke, tmp_path: Path, ar
 def test_advice_prints_its_pages(invoke: Invoke, disclosure: bool, crisis: bool) -> None:
     flags = [*["--disclosure"] * disclosure, *["--crisis"] * crisis]
     kind = Kind.DISCLOSURE if disclosure else Kind.THREAT
-    assert invoke("advice", *flags).stdout == advice.help_page("en-GB").plain() + "\n"
-    assert invoke("advice", "help", *flags).stdout == advice.help_page("en-GB").plain() + "\n"
     warning = advice.warning("en-GB", kind=kind, crisis=crisis)
     assert invoke("advice", "warning", *flags).stdout == warning.plain() + "\n"
     guidance = advice.guidance("en-GB", kind=kind, crisis=crisis)
     assert invoke("advice", "moderators", *flags).stdout == guidance.plain() + "\n"
+
+
+def test_advice_prints_the_help_which_is_the_same_for_everybody(invoke: Invoke) -> None:
+    for page in ([], ["help"]):
+        assert invoke("advice", *page).stdout == advice.help_page("en-GB").plain() + "\n"
+        for flag in ("--disclosure", "--crisis"):
+            result = invoke("advice", *page, flag)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "Error: the help is the same for everybody: name warning or moderators" in result.stderr
 
 
 def test_an_unknown_locale_is_refused_with_the_known_ones(invoke: Invoke, refused: Refused) -> None:
@@ -178,6 +185,39 @@ def test_config_check_says_where_no_database_can_be_made(
     (tmp_path / "haven.toml").write_text(f'[store]\ndatabase = "{folder}/haven.db"')
     refused(invoke("config", "check"), f"{folder}: the database cannot be made here: N")
     refused(invoke("run"), f"{folder}/haven.db: unable to open database file")
+
+
+def test_a_link_in_the_place_of_the_database_is_followed_by_config_check_too(
+    invoke: Invoke, refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "haven.db").symlink_to("disk/haven.db")
+    where = str(tmp_path.resolve() / "disk")
+    refused(invoke("config", "check"), f"{where}: the database cannot be made here: No such file or directory")
+    refused(invoke("run"), f"{where}/haven.db: unable to open database file")
+    (tmp_path / "disk").mkdir()
+    assert invoke("config", "check").exit_code == 0
+    (tmp_path / "haven.db").unlink()
+    (tmp_path / "haven.db").symlink_to("haven.db")
+    for command in (["config", "check"], ["run"]):
+        refused(invoke(*command), "haven.db: not a file; the database has to be one")
+
+
+@pytest.mark.parametrize("name", [":memory:", "./:memory:"])
+def test_memory_is_no_file_for_a_database(invoke: Invoke, refused: Refused, tmp_path: Path, name: str) -> None:
+    (tmp_path / "haven.toml").write_text(f'[store]\ndatabase = "{name}"')
+    for command in (["config", "check"], ["run"]):
+        refused(invoke(*command), "haven.toml: store.database: expected a file, which :memory: is none of")
+    refused(invoke("demo", "--database", name), ":memory:: not a file; the database has to be one")
+    assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
+
+
+def test_config_check_says_where_no_key_can_be_made(invoke: Invoke, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "haven.toml").write_text('[store]\nkey_file = "nowhere/haven.key"')
+    refused(invoke("config", "check"), "nowhere: the key cannot be made here: No such file or directory")
+    refused(invoke("run"), "nowhere/haven.key: cannot write the encryption key: No such file or directory")
+    assert [path.name for path in tmp_path.iterdir()] == ["haven.toml"]
+    key = "A" * 43 + "="
+    assert invoke("config", "check", HAVEN_KEY=key).exit_code == 0
 
 
 def test_config_example_is_the_example_and_is_in_order(invoke: Invoke, tmp_path: Path) -> None:
@@ -330,20 +370,34 @@ def keyless(spoil: Callable[[Path], object]) -> Callable[[Path], object]:
     return both
 
 
+RESTORE = "restore a backup (README, Drills: the database is lost or damaged)"
+KEY_DRILLS = ["is it the key of that time?", "(README, Drills: the key does not fit; the key is lost)"]
 DATABASES = {
-    "prose": (put("haven.db", b"not a database, but long enough to be one. " * 50), ["haven.db: ", "not a database"]),
+    "prose": (put("haven.db", b"not a database, but as long as one. " * 50), ["haven.db: ", "not a database", RESTORE]),
     "picture": (put("haven.db", b"\x89PNG\r\n\x1a\n" + bytes(5_000)), ["haven.db: ", "not a database"]),
     "folder": (folder_instead, ["haven.db: not a file"]),
     "open to all": (lambda folder: (folder / "haven.db").chmod(0o666), ["haven.db: other users", "chmod 600 haven.db"]),
     "keyless folder": (keyless(folder_instead), ["haven.db: not a file"]),
-    "keyless prose": (keyless(put("haven.db", b"not a database" * 50)), ["haven.db: not a database"]),
-    "cut": (overwrite("haven.db", lambda raw: raw[: len(raw) // 3]), ["haven.db: ", "malformed"]),
+    "keyless prose": (keyless(put("haven.db", b"not a database" * 50)), ["haven.db: not a database", RESTORE]),
+    "cut": (overwrite("haven.db", lambda raw: raw[: len(raw) // 3]), ["haven.db: ", "malformed", RESTORE]),
     "newer": (newer, ["haven.db: written by a newer version of Haven (m999_later); update Haven"]),
     "no key": (lambda folder: (folder / "haven.key").unlink(), ["haven.key: the key is not there; put it back"]),
     "no key in it": (put("haven.key", b""), ["haven.key: not an encryption key"]),
-    "other key": (put("haven.key", b"A" * 43 + b"="), ["haven.db: haven.key: this key does not open", "Drills"]),
+    "other key": (put("haven.key", b"A" * 43 + b"="), ["haven.db: haven.key: this key does not open", *KEY_DRILLS]),
     "shared key": (put("haven.key", b"A" * 43 + b"=", 0o640), ["haven.key: other users may", "chmod 600 haven.key"]),
 }  # fmt: skip
+
+
+def test_every_drill_that_a_message_names_is_in_the_readme(invoke: Invoke, database: Path) -> None:
+    drills = re.findall(r"^\| (the [^|]+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    for fault in ("prose", "cut", "no key", "other key"):
+        folder = database.with_name(fault)
+        shutil.copytree(database.parent, folder, ignore=lambda _folder, names: [*{*names} & {*DATABASES}])
+        DATABASES[fault][0](folder)
+        (folder / "haven.toml").touch()
+        said = invoke("config", "check", "--config", folder / "haven.toml").stderr
+        (named,) = re.findall(r"\(README, Drills: (.+)\)", said)
+        assert {*named.split("; ")} <= {*drills}, said
 
 
 @pytest.mark.parametrize("command", [["config", "check"], ["forget", "console", "samantha77"]], ids=" ".join)
@@ -422,6 +476,18 @@ def test_a_read_only_database_ends_what_writes_to_it_with_a_line(
     refused(result, "haven.db: Haven may not read and write it")
     assert not [*database.parent.glob("haven.db-*")]
     assert result.stdout == ""
+
+
+def test_a_lock_that_may_not_be_written_is_named_by_config_check_too(
+    refused: Refused, database: Path, environment: dict[str, str]
+) -> None:
+    database.with_name("haven.db.lock").chmod(0)
+    for command in (["config", "check"], ["doctor"], ["run"]):
+        result = subprocess.run(
+            without_privilege(sys.executable, "-P", "-m", "bot", *command),
+            cwd=database.parent, env=environment, input=THREAT, capture_output=True, text=True,
+        )  # fmt: skip
+        refused(result, "haven.db: ", "write haven.db.lock beside it")
 
 
 @pytest.mark.parametrize(("room", "said"), [(20, "haven.key: cannot write the encryption key"), (20_000, "haven.db: ")])

@@ -223,6 +223,17 @@ def test_a_standard_input_that_is_closed_is_an_empty_one(tmp_path: Path, environ
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["demo", "try", "run", "scan said.txt", "scan --json said.txt"])
+def test_a_standard_output_that_is_closed_ends_it_before_anything_is_read(
+    tmp_path: Path, environment: dict[str, str], threat: Threat, command: str
+) -> None:
+    (tmp_path / "said.txt").write_text("\n".join(threat("kayla", "sam")))
+    closed = ["/bin/sh", "-c", f'exec "$0" -P -m bot {command} <said.txt >&-', sys.executable]
+    result = subprocess.run(closed, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (1, "haven: standard output: it is closed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["said.txt"]
+
+
 def test_what_nobody_read_is_delivered_at_the_next_start(
     haven: Run, tmp_path: Path, environment: dict[str, str], frames: Frames, threat: Threat
 ) -> None:
@@ -318,6 +329,19 @@ def test_a_ruling_is_shown_on_the_alert_and_a_dismissed_case_stays_silent(
     assert rehearsal.end() == 0
     assert private(frames(rehearsal.heard)) == [f"to sam, in private  ·  case {case}"]
     assert rehearsal.heard.count("ruled not to be sextortion") == 1
+
+
+def test_a_command_of_moderators_that_lacks_something_is_named_with_what_belongs_to_it(rehearsal: Talk) -> None:
+    rehearsal.say("/confirm", "/confirm 1 2", "/advise 12345", "/note 12345", "/cases 1", "/evidence")
+    assert rehearsal.end() == 0
+    assert rehearsal.heard.splitlines() == [
+        "not understood: write /confirm CASE [all]",
+        "not understood: write /confirm CASE [all]",
+        "not understood: write /advise CASE NAME",
+        "not understood: write /note CASE TEXT",
+        "not understood: write /cases",
+        "not understood: write /evidence CASE",
+    ]
 
 
 def test_who_wants_no_private_messages_gets_none(rehearsal: Talk, threat: Threat, frames: Frames) -> None:

@@ -556,7 +556,7 @@ def test_a_secret_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path, n
 
 
 def test_a_key_is_made_only_when_allowed_for_its_owner_only_and_then_kept(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "haven.key"
+    file = tmp_path / "haven.key"
     with pytest.raises(InputError, match="the key is not there"):
         load_seal(file, {}, create=False)
     assert not file.exists()

@@ -171,7 +171,10 @@ def test_what_is_forgotten_is_gone_from_file_log_and_index(
     assert not any(entry.actor == account for space in ("-100", "-200", "") for entry in Records(store).trail(space))
 
 
-async def test_what_is_past_its_time_is_in_none_of_the_bytes(store: Store, tmp_path: Path) -> None:
+async def test_what_is_past_its_time_is_in_none_of_the_bytes(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.app")
     for old in (store.case_of(id) for id in ("c1", "c2", "c3")):
         assert old
         store.record(replace(old, seen_at=old.seen_at.replace(year=2020)), (), 12.0)
@@ -185,6 +188,7 @@ async def test_what_is_past_its_time_is_in_none_of_the_bytes(store: Store, tmp_p
                 await asyncio.sleep(0.02)
         purging.cancel()
     assert store.spaces() == []
+    assert caplog.messages == ["erased cases past their retention: 1"] * 3
 
 
 def test_that_somebody_was_forgotten_is_on_the_trail_and_not_who(store: Store) -> None:

@@ -304,6 +304,23 @@ def test_whoever_corrects_the_digest_is_found_by_the_seal() -> None:
     assert "sealed with another key" in (trouble(forged, SEAL) or "")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: content[:-1],
+        lambda content: content.replace(b"\n", b"\r\n")[:-2],
+        lambda content: content + b"\n",
+    ],
+)
+def test_line_breaks_that_a_program_changed_are_named(change: Callable[[bytes], bytes]) -> None:
+    named = "its line breaks were changed since it was sealed, and nothing else"
+    assert (trouble(change(file()), SEAL) or "").startswith(named)
+    altered = file().replace(b"account 11", b"account 22")
+    assert "line breaks" not in (trouble(change(altered), SEAL) or "")
+    assert "line breaks" not in (trouble(change(file()), Seal(Fernet.generate_key(), "another")) or "")
+
+
 def test_the_command_of_the_sheet_gives_the_digest_of_its_last_line(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_bytes(file())
@@ -333,6 +350,7 @@ def test_the_command_says_that_a_file_is_in_order(haven: Run, tmp_path: Path) ->
 
 def test_the_command_takes_the_key_that_the_settings_name(haven: Run, refused: Refused, tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
+    folder.mkdir()
     (tmp_path / "sheet.txt").write_bytes(sealed(made(), load_seal(folder / "my.key", {}, create=True)))
     (folder / "my.toml").write_text('[store]\nkey_file = "my.key"\n')
     assert haven("verify", "sheet.txt", "--config", folder / "my.toml").returncode == 0

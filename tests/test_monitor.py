@@ -327,20 +327,22 @@ async def test_a_doctor_knows_whether_haven_can_listen_or_does(
 ) -> None:
     monkeypatch.setattr("bot.monitor._ANSWER_SECONDS", 0.2)
     settings, where = MetricsSettings(f"127.0.0.1:{port}"), f"127.0.0.1:{port}"
-    assert await listening(settings) == Finding(f"Haven can answer at {where}")
+    assert await listening(settings, runs=True) == Finding(f"Haven can answer at {where}")
+    other = f"Haven cannot listen on {where}: a Haven on another database answers there: choose another address"
     async with watching(parts, wires, port) as asked:
         wires.connected = False
-        assert await listening(settings) == Finding(f"Haven answers at {where}")
+        assert await listening(settings, runs=True) == Finding(f"Haven answers at {where}")
+        assert await listening(settings, runs=False) == Finding(other, fine=False)
         assert (await asked.health())[0] == 503
     taken = Finding(f"Haven cannot listen on {where}: Address already in use: choose another address", fine=False)
     with closing(socket.create_server(("127.0.0.1", port))):
-        assert await listening(settings) == taken
-    other = web.AppRunner(web.Application())
-    await other.setup()
-    await web.TCPSite(other, "127.0.0.1", port).start()
-    assert await listening(settings) == taken
-    await other.cleanup()
-    assert await listening(settings) == Finding(f"Haven can answer at {where}")
+        assert await listening(settings, runs=True) == taken
+    foreign = web.AppRunner(web.Application())
+    await foreign.setup()
+    await web.TCPSite(foreign, "127.0.0.1", port).start()
+    assert await listening(settings, runs=True) == taken
+    await foreign.cleanup()
+    assert await listening(settings, runs=False) == Finding(f"Haven can answer at {where}")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
@@ -359,6 +361,34 @@ async def test_the_doctor_of_the_program_names_a_port_that_is_taken(
     said = f"metrics: to mend: Haven cannot listen on {where}: Address already in use: choose another address\n"
     assert (process.returncode, errors) == (1, b"")
     assert out.decode().endswith(said)
+
+
+async def test_the_doctor_of_the_program_knows_whose_haven_answers(
+    tmp_path: Path, environment: dict[str, str], port: int
+) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "haven.toml").write_text(f'[metrics]\nlisten = "127.0.0.1:{port}"')
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "bot", "run", cwd=folders[0], env=environment,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr
+    async with asyncio.timeout(60):
+        assert b"reading the console" in await process.stderr.readline()
+    found = []
+    for folder in folders:
+        doctor = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "bot", "doctor", cwd=folder, env=environment, stdout=subprocess.PIPE
+        )
+        out, _ = await doctor.communicate()
+        found.append((doctor.returncode, out.decode().splitlines()[-1]))
+    assert process.stdin
+    process.stdin.write(b"ann> hello\n")
+    await process.communicate(b"")
+    why = f"Haven cannot listen on 127.0.0.1:{port}: a Haven on another database answers there: choose another address"
+    assert found == [(0, f"metrics: Haven answers at 127.0.0.1:{port}"), (1, f"metrics: to mend: {why}")]
 
 
 async def test_connections_that_ask_nothing_take_no_room(asked: Asked, port: int) -> None:

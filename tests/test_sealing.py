@@ -74,7 +74,7 @@ def test_what_was_altered_is_not_opened(position: int) -> None:
 @posix
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_a_new_key_is_for_its_owner_only(tmp_path: Path, umask: int) -> None:
-    file = tmp_path / "in" / "a" / "folder" / "haven.key"
+    file = tmp_path / "haven.key"
     before = os.umask(umask)
     try:
         seal = load_seal(file, {}, create=True)
@@ -140,6 +140,12 @@ def test_a_key_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     file = tmp_path / "file" / "haven.key"
     assert refusal(file, create=True).startswith(f"{file}: cannot write the encryption key: ")
+
+
+def test_a_key_is_made_in_no_folder_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "haven.key"
+    assert refusal(file, create=True) == f"{file}: cannot write the encryption key: No such file or directory"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_no_key(tmp_path: Path) -> None:

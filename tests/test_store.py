@@ -328,6 +328,12 @@ def test_each_platform_has_its_own_queue(store: Store) -> None:
     assert take(store, platform="elsewhere").case == "c2"
 
 
+def test_where_a_database_takes_no_writes_it_is_said_what_to_mend(store: Store) -> None:
+    store.db.conn.execute("PRAGMA query_only = ON")
+    with pytest.raises(InputError, match="attempt to write a readonly database; mend the owner or mode of it and of"):
+        store.choose(SAM, opted_in=True)
+
+
 def test_a_newer_edit_replaces_a_waiting_one_and_nothing_else(store: Store) -> None:
     case, other = case_about(), case_about(BEN, "c2")
     alert, advice = AlertModerators(view(case)), warning(case)

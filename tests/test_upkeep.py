@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -21,15 +22,16 @@ from bot.app import open_store, running
 from bot.case import Case
 from bot.cases import Settled
 from bot.config import Config
-from bot.database import claimed
 from bot.effects import AdviseTarget, Outcome
 from bot.evidence import sealed
+from bot.files import claimed, is_lost
 from bot.policy import Recipient
 from bot.records import Entry, Records
 from bot.rotation import former_keys, rotate
 from bot.schema import SEALED, migrations
 from bot.sealing import Seal, load_seal, next_key_file, one_time_seal
 from bot.store import Store
+from bot.upkeep import put_back
 from classifiers.assessment import Kind
 from classifiers.errors import InputError
 
@@ -257,6 +259,8 @@ def test_evidence_of_before_a_new_key_can_still_be_verified(tmp_path: Path, have
     for number in range(3):
         result = haven("verify", f"{number}.txt")
         assert result.stdout == f"{number}.txt: unchanged, and sealed with an earlier key of this Haven\n"
+    (tmp_path / "0.txt").write_bytes((tmp_path / "0.txt").read_bytes().replace(b"\n", b"\r\n"))
+    refused(haven("verify", "0.txt"), "0.txt: its line breaks were changed since it was sealed")
     (tmp_path / "forged.txt").write_bytes(sealed("the case\n", one_time_seal()))
     refused(haven("verify", "forged.txt"), "forged.txt: changed, or sealed with another key than this Haven's")
     with closing(opened(tmp_path)) as store:
@@ -377,6 +381,7 @@ def test_the_latest_of_a_database_that_is_not_there_is_not_thrown_away(
     file.unlink()
     if content is not None:
         file.write_bytes(content)
+    file.with_name("haven.db.lock").touch()
     refused(haven("run", said="kayla> hello"), "haven: haven.db-wal: holds the latest of a database that is not there")
     assert log.read_bytes() == b"the latest cases"
     built(tmp_path / "other", VERSIONS[-1])
@@ -400,8 +405,36 @@ def test_where_haven_ran_before_it_says_that_it_begins_anew(
     refused(haven("backup", "copy.db"), "haven.db: there is no database")
     assert not (tmp_path / "copy.db").exists()
     again = haven("run", said="kayla> hello")
-    assert again.stderr.startswith("WARNING bot.app: haven.db is not there, and Haven was started on it before")
+    assert again.stderr.startswith("WARNING bot.app: haven.db was not there, and Haven was started on it before")
     assert "WARNING" not in haven("run", said="kayla> hello").stderr
+
+
+def test_a_first_start_that_fails_tells_of_no_database_that_was_lost(
+    tmp_path: Path, haven: Run, refused: Refused
+) -> None:
+    (tmp_path / "haven.toml").write_text('[store]\nkey_file = "folder"\n')
+    (tmp_path / "folder").mkdir()
+    refused(haven("run", said="kayla> hello"), "folder: cannot read this secret: Is a directory")
+    refused(haven("key", "rotate"), "haven.db: there is no database")
+    refused(haven("restore", "none.db"), "folder: cannot read this secret")
+    (tmp_path / "haven.toml").unlink()
+    (tmp_path / "none.db").touch()
+    (tmp_path / "haven.key").write_bytes(KEY)
+    (tmp_path / "haven.key").chmod(0o600)
+    refused(haven("restore", "none.db"), "none.db: not a backup of Haven")
+    assert "started on it before" not in haven("config", "check").stdout
+    assert "WARNING" not in haven("run", said="kayla> hello").stderr
+
+
+def test_a_first_start_whose_database_is_removed_under_it_tells_of_it(tmp_path: Path) -> None:
+    def lose() -> None:
+        with running(Config(), tmp_path, {}) as store, closing(store):
+            (tmp_path / "haven.db").unlink()
+            store.check()
+
+    with pytest.raises(InputError, match="was removed"):
+        lose()
+    assert is_lost(tmp_path / "haven.db")
 
 
 @pytest.mark.parametrize("name", [".", "..", "/"])
@@ -611,15 +644,45 @@ def test_a_kill_while_a_backup_is_put_back_leaves_the_one_or_the_other(
     shutil.copy(file, tmp_path / "start" / "backup.db")
     with closing(opened(tmp_path / "start")) as store:
         store.forget(KAYLA, 20.0)
-    found = set()
+    found, unfinished = set(), set()
     for left in killed("restore", tmp_path, environment):
+        unfinished.add((left / "haven.db.restoring").exists())
+        with running(Config(), left, {}) as store:
+            store.close()
+        assert not [*left.glob("haven.db.restoring*")]
         with closing(opened(left)) as store:
             assert store.case_of("c3") == told()
             restored = store.case_of("c1") is not None
             if restored:
                 check_all(store)
             found.add(restored)
-    assert found == {True, False}
+    assert found == unfinished == {True, False}
+
+
+def test_what_a_killed_restore_leaves_is_named_or_removed(tmp_path: Path, haven: Run) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    shutil.copy(file, tmp_path / "backup.db")
+    left = [tmp_path / "haven.db.restoring", tmp_path / "haven.db.restoring-wal"]
+    said = "".join(
+        f"{one.name}: left by a restore that was cut off, and not changed by this: delete it\n" for one in left
+    )
+    for command in (("run",), ("restore", "backup.db"), ("key", "rotate")):
+        for one in left:
+            shutil.copy(tmp_path / "backup.db", one)
+        assert haven("forget", "telegram", "99").stdout.endswith(said)
+        with claimed(file):  # as a restore that is under way has it
+            assert "restoring" not in haven("forget", "telegram", "99").stdout
+        assert haven(*command, said="kayla> hello").returncode == 0
+        assert not [one for one in left if one.exists()]
+
+
+def test_restores_in_one_second_keep_each_database_of_before(tmp_path: Path) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    shutil.copy(file, tmp_path / "backup.db")
+    (tmp_path / "haven.toml").touch()
+    kept = {put_back(tmp_path / "haven.toml", {}, tmp_path / "backup.db") for _ in range(5)}
+    assert kept == {*tmp_path.glob("haven.db.replaced-*")}
+    assert len(kept) == 5
 
 
 def test_a_warning_that_waited_in_a_backup_is_not_sent_again(tmp_path: Path, haven: Run) -> None:
@@ -633,3 +696,29 @@ def test_a_warning_that_waited_in_a_backup_is_not_sent_again(tmp_path: Path, hav
         row = store.begin("telegram", NOON.timestamp(), ("c1", "c3"))
         assert row
         assert (row.case, row.begun_at) == ("c9", 30.0)
+
+
+# Whose files they are.
+
+
+def rights(*files: Path) -> list[tuple[int, int, int]]:
+    return [(found.st_uid, found.st_gid, found.st_mode & 0o777) for found in (file.stat() for file in files)]
+
+
+def test_what_takes_the_place_of_a_file_has_its_owner_and_mode(tmp_path: Path, haven: Run) -> None:
+    file = built(tmp_path, VERSIONS[-1])
+    key = tmp_path / "haven.key"
+    shutil.copy(file, tmp_path / "backup.db")
+    owner = (4711, 4712) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    for one, mode in ((file, 0o640), (key, 0o400)):
+        os.chown(one, *owner)
+        one.chmod(mode)
+    before = rights(file, key)
+    assert haven("restore", "backup.db").returncode == 0
+    (kept,) = tmp_path.glob("haven.db.replaced-*")
+    assert rights(file, key) == before
+    assert rights(kept) == [(*owner, 0o600)]
+    assert haven("key", "rotate").returncode == 0
+    assert key.read_bytes() != KEY
+    assert rights(file, key) == before
+    assert rights(tmp_path / "haven.db.lock") == [(*owner, 0o600)]

@@ -47,6 +47,12 @@ class Finding:
     fine: bool = True
 
 
+def unlike(platform: str, api_url: str, why: str) -> str:
+    """Say that where a platform should be, something else answers."""
+    where, remedy = (api_url, ": mend api_url") if api_url else (platform, "")
+    return f"{platform.lower()}: {where} answered, but not as {platform} does ({why}){remedy}"
+
+
 class Seen:
     """When each space was last read, which is written down every ten minutes at most."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Collection
 from itertools import count
 from typing import assert_never
@@ -25,9 +26,17 @@ from bot.effects import (
 )
 from bot.platforms import sheet
 from classifiers.assessment import Evidence, Kind
+from classifiers.errors import InputError
 
 NAME = "console"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def screen() -> Console:
+    """Return standard output as what is shown on; InputError where it is closed, and nothing could be shown."""
+    if sys.stdout is None:
+        raise InputError("standard output: it is closed")
+    return Console(highlight=False)
 
 
 class ConsolePlatform:

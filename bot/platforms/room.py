@@ -39,6 +39,17 @@ _ORIGIN = Origin(
     lambda _space, _channel, _message: "none, it was typed",
     "Haven keeps no lines that are typed into its console: whoever runs it can say where they came from.",
 )
+_MODERATORS = {
+    "/confirm": "CASE [all]",
+    "/dismiss": "CASE [all]",
+    "/advise": "CASE NAME",
+    "/note": "CASE TEXT",
+    "/cases": "",
+    "/case": "CASE",
+    "/evidence": "CASE",
+    "/forget": "NAME",
+}
+"""What moderators may type, and what belongs behind it."""
 _LOCALE = "en-GB"
 _PEOPLE = 10_000
 
@@ -171,11 +182,11 @@ class Room:
                     self._there.pop(Account(NAME, name), None)
                     kept = f"erased; cases about them or aimed at them: {erased}"
                     self._say(f"nothing was kept about {name}" if erased is None else kept)
+                case [word, *_] if word in _MODERATORS:
+                    self._say(f"not understood: write {word} {_MODERATORS[word]}".rstrip())
                 case _:
-                    self._say(
-                        "moderators may say /confirm CASE [all], /dismiss CASE [all], /advise CASE NAME,"
-                        " /note CASE TEXT, /cases, /case CASE, /evidence CASE, /forget NAME"
-                    )
+                    known = ", ".join(f"{word} {rest}".rstrip() for word, rest in _MODERATORS.items())
+                    self._say(f"moderators may say {known}")
         except InputError as error:
             self._say(str(error))
 

@@ -11,7 +11,7 @@ import discord
 from discord.http import Route
 
 from bot.config import DiscordSettings
-from bot.platforms.checkup import Finding
+from bot.platforms.checkup import Finding, unlike
 from bot.platforms.discord_bot.client import REFUSED
 from bot.platforms.discord_bot.doctor import examine, intent
 from bot.policies import Policies
@@ -30,7 +30,7 @@ async def findings(
     reading = settings.read_messages
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
-            await _log_in(client, token)
+            await _log_in(client, settings, token)
             yield "discord", Finding(f"logged in as {client.user}")
             yield "discord", intent(client.application_flags, reading=reading)
             servers = [server async for server in client.fetch_guilds(limit=None, with_counts=False)]
@@ -48,16 +48,20 @@ async def findings(
                 space = str(guild.id)
                 for finding in examine(guild, policies.of(space), reading=reading, seen_at=records.seen_at(space)):
                     yield where, finding
-        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        except discord.HTTPException as error:
+            raise InputError(unlike("Discord", settings.api_url, str(error.status))) from None
+        except (aiohttp.ClientError, OSError) as error:
             raise InputError(f"discord: cannot be reached ({type(error).__name__})") from None
 
 
-async def _log_in(client: discord.Client, token: str) -> None:
+async def _log_in(client: discord.Client, settings: DiscordSettings, token: str) -> None:
     try:
         async with asyncio.timeout(_LOGIN_SECONDS):
             await client.login(token)
     except (discord.LoginFailure, ValueError):  # a token with a line break fits into no request
         raise InputError(REFUSED) from None
+    except (LookupError, TypeError):  # the library does not look at what it is sent
+        raise InputError(unlike("Discord", settings.api_url, "no account")) from None
 
 
 async def _guild(client: discord.Client, id: int) -> discord.Guild:
