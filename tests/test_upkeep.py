@@ -516,6 +516,7 @@ def test_no_backup_is_made_of_a_damaged_database(tmp_path: Path, haven: Run, ref
         content.seek((page - 1) * 4096)
         content.write(b"\xff" * 4096)
     refused(haven("backup", "copy.db"), "copy.db: no backup was made: the database is damaged: ")
+    refused(haven("config", "check"), "haven.db: the database is damaged: ", "restore a backup")
     assert not [*tmp_path.glob("copy.db*")]
 
 
