@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from bot.database import Database
-from bot.files import give_place, give_to_owner
+from bot.files import RESTORE, give_place, give_to_owner
 from bot.sealing import Seal, sync_folder
 from classifiers.errors import InputError
 
@@ -27,7 +27,7 @@ def backup(database: Database, file: Path) -> None:
         with closing(sqlite3.connect(part)) as copy:
             database.db.conn.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without companions
-            check_whole(copy)
+            _check_pages(copy)
     except sqlite3.Error as error:
         _remove(part)
         raise InputError(f"{file}: no backup was made: {error}") from None
@@ -83,7 +83,7 @@ def _check(fresh: Path, file: Path, seal: Seal) -> None:
             if copy.execute("SELECT 1 FROM sqlite_master WHERE type = 'view'").fetchall():
                 raise sqlite3.DatabaseError("it has a view")
             copy.execute("SELECT proof FROM seal")
-            check_whole(copy)
+            _check_pages(copy)
         with closing(Database(fresh, seal)) as database, database.transaction():
             if foreign := _schema(database) - _schema(Database(None, seal)):
                 raise sqlite3.DatabaseError(f"it has what Haven never made: {min(foreign)[0]}")
@@ -94,8 +94,15 @@ def _check(fresh: Path, file: Path, seal: Seal) -> None:
         raise InputError(str(error).replace(str(fresh), str(file))) from None
 
 
-def check_whole(database: sqlite3.Connection) -> None:
-    """Look at every page of a database; DatabaseError where something is damaged."""
+def check_pages(database: Database, file: Path) -> None:
+    """Look at every page of a database; InputError names the file, and what to do, where something is damaged."""
+    try:
+        _check_pages(database.db.conn)
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{file}: {error}; {RESTORE}") from None
+
+
+def _check_pages(database: sqlite3.Connection) -> None:
     (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(f"the database is damaged: {' '.join(found.split())}")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from bot.app import model_folder, open_seal, open_store
-from bot.backup import check_whole
+from bot.backup import check_pages
 from bot.config import TOKEN_VARIABLES, default_file, load_config, token
-from bot.files import RESTORE, check_file, check_lock, check_room, followed, is_claimed, is_lost, is_there
+from bot.files import check_file, check_lock, check_room, followed, is_claimed, is_lost, is_there
 from bot.platforms.checkup import Finding
 from bot.platforms.console import visible
 from bot.policies import Policies
@@ -52,10 +51,7 @@ def checks(config_file: Path | None, environment: Mapping[str, str]) -> Iterator
         return
     with closing(open_store(config, folder, environment)) as store:
         yield "key: opens the database"
-        try:
-            check_whole(store.db.conn)
-        except sqlite3.DatabaseError as error:
-            raise InputError(f"{database}: {error}; {RESTORE}") from None
+        check_pages(store, database)
         yield f"database: {database}, spaces with cases: {len(store.spaces())}"
 
 
