@@ -77,8 +77,11 @@ class Conversation:
         """
         text, last = ("", "") if message.forwarded else (message.text[:EXCERPT], words[-1] if words else "")
         lines = self._lines
-        latest = (line.author for line in islice(reversed(lines.values()), _SHARED))
-        author = next((known for known in latest if known == message.author), message.author)
+        author = message.author
+        for latest in islice(reversed(lines.values()), _SHARED):
+            if latest.author == author:
+                author = latest.author
+                break
         line = Line(message.id, author, text, message.sent_at, message.to, last)
         line.earlier = lines.get(message.id)
         if line.earlier:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
@@ -97,7 +97,7 @@ class Reader:
         """
         if not lines:
             return []
-        laid = self._lay(lines, repeat(START), _DECISIVE)
+        laid = self._lay(lines, [START] * len(lines), _DECISIVE)
         markers = laid.added[:, : len(MARKERS)]
         laid.pairs[laid.starts] = self._places.nowhere
         markers[:-1] += self._pairs[laid.pairs]
@@ -142,9 +142,14 @@ class Reader:
         sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
         ends = np.cumsum(sizes + 2) - 1
         starts = ends - sizes - 1
-        words = chain.from_iterable((first, *line, END) for first, line in zip(before, lines, strict=False))
+        numbers = np.empty(ends[-1] + 1, dtype=np.intp)
+        inside = np.ones(len(numbers), dtype=bool)
+        inside[starts] = inside[ends] = False
         with self._lock:
-            numbers = np.fromiter(map(self._numbers.__getitem__, words), dtype=np.intp, count=ends[-1] + 1)
+            number = self._numbers.__getitem__
+            numbers[inside] = np.fromiter(map(number, chain.from_iterable(lines)), dtype=np.intp, count=sizes.sum())
+            numbers[starts] = np.fromiter(map(number, before), dtype=np.intp, count=len(lines))
+            numbers[ends] = number(END)
             self._learn()
             asked = _paired(numbers[:-1], numbers[1:])
             firsts = numbers[starts + 1]
@@ -209,4 +214,5 @@ def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:
 
 def _weights(lines: Sequence[Sequence[str]]) -> Floats:
     """Return how much the terms of each line count, one a row."""
-    return np.array([[weight(len(line))] for line in lines], dtype=np.float32)
+    sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
+    return weight(sizes).astype(np.float32)[:, np.newaxis]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
 
 SHORTEST_PIECE, LONGEST_PIECE = 2, 5
 PIECE = "~"
@@ -42,7 +46,11 @@ def pairs_of(line: Sequence[str], before: str = START) -> Iterator[tuple[str, st
     return zip((before, *line), (*line, END), strict=True)
 
 
-def weight(words: int) -> float:
+@overload
+def weight(words: int) -> float: ...
+@overload
+def weight(words: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]: ...
+def weight(words: int | npt.NDArray[np.intp]) -> float | npt.NDArray[np.float64]:
     """Return how much each term of a line of so many words counts: long lines say less per word."""
     return 1 / (1 + words / _LONG)
 

@@ -81,6 +81,10 @@ def conversations() -> list[tuple[str, Labelled]]:
     return [(f"{folder} {one.writer}", one) for folder, one in found]
 
 
+SAME_MAIL = (("corpus writer33", "w33-0007"), ("corpus writer57", "w57-0016"))
+"""Two writers quote one mass mail, nearly word for word, and others laugh at it: that is the same script."""
+
+
 def test_no_two_writers_of_the_corpus_are_linked_as_if_everything_they_wrote_were_evidence() -> None:
     """Lines that coerce, and everything that is said in conversations that only look like it: jokes, debts, ransom."""
     holders: dict[bytes, set[tuple[str, str]]] = defaultdict(set)
@@ -96,4 +100,4 @@ def test_no_two_writers_of_the_corpus_are_linked_as_if_everything_they_wrote_wer
                 holders[band].add((writer, one.id))
     linked = {(a, b) for held in holders.values() for a, b in combinations(sorted(held), 2) if a[0] != b[0]}
     assert speakers > 20_000
-    assert linked == set()
+    assert linked == {SAME_MAIL}
