@@ -55,7 +55,7 @@ def run(config_file: Path | None, environment: Mapping[str, str]) -> None:
                 if console is None:
                     asyncio.run(_online(config, folder, store, tokens))
                 else:
-                    _welcome(f"Cases are kept in {folder / config.store.database}.")
+                    _welcome(console, f"Cases are kept in {folder / config.store.database}.")
                     asyncio.run(_on_console(config, folder, store, _spoken(stdin_lines()), console))
         except InputError as error:
             if config.log.format == "text":
@@ -80,14 +80,14 @@ def _leave_no_core() -> None:
 def rehearse() -> None:
     """Let a person type as several members; the database lives in memory."""
     console = screen()
-    _welcome("Nothing is kept.")
+    _welcome(console, "Nothing is kept.")
     asyncio.run(_on_console(Config(), Path(), Store(None, one_time_seal()), stdin_lines(), console))
 
 
-def _welcome(kept: str) -> None:
+def _welcome(console: Console, kept: str) -> None:
     """Say how to type, to who does, and what is kept of it."""
     if sys.stdin and sys.stdin.isatty():
-        Console().print(_WELCOME + kept, markup=False, highlight=False, soft_wrap=True)
+        console.print(_WELCOME + kept, markup=False, soft_wrap=True)
 
 
 async def _spoken(lines: AsyncIterator[str]) -> AsyncIterator[str]:

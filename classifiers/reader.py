@@ -18,10 +18,10 @@ import numpy.typing as npt
 from classifiers.assessment import Marker
 from classifiers.model import ENGLISH, FEATURES, HIDDEN, LOUDEST, MARKERS, Floats, Model
 from classifiers.places import Numbers, Places
+from classifiers.recent import LONGEST_REMEMBERED
 from classifiers.terms import END, START, weight
 
 _MOST_WORDS = 48_000
-_LONGEST = 24  # characters of a word that is remembered: nobody is to fill the memory
 _MARGIN = 0.01
 """More than single precision loses in the exact sums."""
 _NOTHING, _UNKNOWN = 0, 1
@@ -53,13 +53,14 @@ class Shown(NamedTuple):
 class _Laid(NamedTuple):
     """Lines end to end, each with what stands before and after it.
 
-    The number of each word, the place of each pair with the word after it, where each line starts, the number of its
-    first word, and what each word adds.
+    The number of each word, the place of each pair with the word after it, where each line starts, how much its terms
+    count (one a row), the number of its first word, and what each word adds.
     """
 
     numbers: _Indices
     pairs: npt.NDArray[np.int32]
     starts: _Indices
+    weights: Floats
     firsts: _Indices
     added: Floats
 
@@ -79,8 +80,8 @@ class Reader:
         self._numbers = _Known(chain.from_iterable(model.rows.pairs))
         self._added = np.zeros((self._numbers.most, FEATURES + 1), dtype=np.float32)
         self._added[_UNKNOWN] = np.inf
-        self._learn()
-        pairs = [(self._numbers[one], self._numbers[other], row) for (one, other), row in model.rows.pairs.items()]
+        number = self._numbers.of_pairs
+        pairs = [(number[one], number[other], row) for (one, other), row in model.rows.pairs.items()]
         firsts, seconds, rows = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 3).T
         self._places = Places(_paired(firsts, seconds))
         self._rows = np.append(rows, 0)
@@ -103,7 +104,7 @@ class Reader:
         markers[:-1] += self._pairs[laid.pairs]
         markers[laid.starts] += self._ending[np.minimum(laid.firsts, self._numbers.kept)]
         sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
-        reached = np.any(sums[:, : len(MARKERS)] * _weights(lines) >= self._needed, axis=1)
+        reached = np.any(sums[:, : len(MARKERS)] * laid.weights >= self._needed, axis=1)
         return [*map(Shown, reached.tolist(), (sums[:, -1] > 0).tolist())]
 
     def read(self, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
@@ -114,7 +115,7 @@ class Reader:
         self._complete(laid, lines, _ALL)
         laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
         sums = np.add.reduceat(laid.added, laid.starts)
-        sums *= _weights(lines)
+        sums *= laid.weights
         sums += self._model.biases
         english = sums[:, -1].tolist()
         useful, judged = sums[:, :HIDDEN], sums[:, HIDDEN:]
@@ -134,7 +135,7 @@ class Reader:
         laid = self._lay([words], [before], _JUDGED)
         self._complete(laid, [words], _JUDGED)
         pairs = self._pairs[laid.pairs] * np.float32(0.5)
-        shares: Floats = (laid.added[1:-1] + pairs[:-1] + pairs[1:]) * np.float32(weight(len(words)))
+        shares: Floats = (laid.added[1:-1] + pairs[:-1] + pairs[1:]) * laid.weights
         return shares
 
     def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], columns: slice) -> _Laid:
@@ -157,7 +158,8 @@ class Reader:
             added = self._added[numbers, columns]
         pairs = self._places(asked)
         pairs[ends[:-1]] = self._places.nowhere
-        return _Laid(numbers, pairs, starts, firsts, added)
+        weights = weight(sizes).astype(np.float32)[:, np.newaxis]
+        return _Laid(numbers, pairs, starts, weights, firsts, added)
 
     def _learn(self) -> None:
         """Work out what those words add that are new."""
@@ -178,23 +180,27 @@ class Reader:
 
 
 class _Known(dict[str, int]):
-    """The number of each word: of `kept` ones, of others while there is room, and _UNKNOWN of any more.
+    """The number of each word that was met: a word of `pairs` has its own, others have one while there is room.
 
-    Numbers are below `most`, those of kept words below `kept`. `new` has the words that got one since `learned` was
-    last called, which makes room again where there is none.
+    Of any more it is _UNKNOWN. Numbers are below `most`, those of words of pairs below `kept`. `new` has the words that
+    got theirs since `learned` was last called, which makes room again where there is none.
     """
 
-    def __init__(self, kept: Iterable[str]) -> None:
-        super().__init__({word: number for number, word in enumerate(dict.fromkeys(kept), _UNKNOWN + 1)})
-        self._kept = {**self}
-        self.kept = len(self) + _UNKNOWN + 1
+    def __init__(self, pairs: Iterable[str]) -> None:
+        super().__init__()
+        self.of_pairs = {word: number for number, word in enumerate(dict.fromkeys(pairs), _UNKNOWN + 1)}
+        self.kept = len(self.of_pairs) + _UNKNOWN + 1
         self.most = self.kept + _MOST_WORDS
-        self.new = [*self]
+        self.new: list[str] = []
+        self._next = self.kept
 
     def __missing__(self, word: str) -> int:
-        number = len(self) + _UNKNOWN + 1
-        if len(word) > _LONGEST or number == self.most:
-            return _UNKNOWN
+        number = self.of_pairs.get(word)
+        if number is None:
+            if len(word) > LONGEST_REMEMBERED or self._next == self.most:
+                return _UNKNOWN
+            number = self._next
+            self._next += 1
         self[word] = number
         self.new.append(word)
         return number
@@ -202,17 +208,11 @@ class _Known(dict[str, int]):
     def learned(self) -> None:
         """Begin to collect new words again."""
         self.new.clear()
-        if len(self) + _UNKNOWN + 1 == self.most:
+        if self._next == self.most:
             self.clear()
-            self.update(self._kept)
+            self._next = self.kept
 
 
 def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:
     """Return one number for the two of each pair."""
     return (firsts << 32 | seconds).astype(np.uint64)
-
-
-def _weights(lines: Sequence[Sequence[str]]) -> Floats:
-    """Return how much the terms of each line count, one a row."""
-    sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
-    return weight(sizes).astype(np.float32)[:, np.newaxis]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-_LONGEST = 24  # characters of a word that is remembered: nobody is to fill the memory
+LONGEST_REMEMBERED = 24
+"""Characters of a word: nobody is to fill the memory."""
 
 _T = TypeVar("_T")
 
@@ -25,7 +26,7 @@ class Recent(dict[str, _T]):
     def __missing__(self, word: str) -> _T:
         older = self._older  # which another thread may replace
         found = older[word] if word in older else self._work_out(word)
-        if len(word) <= _LONGEST:
+        if len(word) <= LONGEST_REMEMBERED:
             if len(self) >= self._half:
                 self._older = dict(self)
                 self.clear()

@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table as Grid
 
+from bot.bench.rates import BATCH
+from bot.inbox import AT_ONCE
 from classifiers.tables import Table
 
 _DAY = 86_400
@@ -76,7 +78,7 @@ def _ratios(found: Mapping[str, Any]) -> Table:
     rows = [
         (
             "message model",
-            "scikit-learn, 512 at once",
+            f"scikit-learn, {BATCH} at once",
             reference["sklearn_batch_per_second"],
             model["vs_sklearn_batch"],
         ),
@@ -97,7 +99,7 @@ def _ratios(found: Mapping[str, Any]) -> Table:
         "A pipeline of scikit-learn (word and character n-grams, one logistic regression a marker) with the very"
         " weights of the model, whose decisions on markers were the same in all of"
         f" {reference['agreement_messages']:,} messages; one regular expression for {reference['keywords']} phrases."
-        " The message model reads 512 lines at once, the guard 128 messages.",
+        f" The message model reads {BATCH} lines at once, the guard {AT_ONCE} messages.",
         ("Haven", "beside", "its messages a second", "Haven is"),
         tuple(shown),
     )
