@@ -16,7 +16,7 @@ from bot.memory import Memory
 from bot.policy import Policy, Recipient
 from bot.store import Store
 from classifiers.assessment import Assessment, Kind, Level
-from classifiers.classifier import Classifier, Heard
+from classifiers.classifier import Classifier, Heard, Question
 from classifiers.conversation import Account, Message
 from classifiers.exchange import Conversation
 
@@ -83,15 +83,17 @@ class Guard:
     def read(self, messages: Sequence[Message]) -> list[Finding]:
         """Read messages in order; return what may have to be recorded, in that order."""
         with self._lock:
-            found = []
-            for message, heard in zip(messages, self._classifier.hear(messages), strict=True):
-                platform = message.author.platform
-                self.heard_at[platform] = message.sent_at
-                finding = self._read(message, heard)
-                if finding:
-                    found.append(finding)
-                else:
-                    self.levels[platform, Level.NONE] += 1
+            asked = [*filter(None, map(self._take, messages, self._classifier.hear(messages)))]
+            answers = self._classifier.answer([question for question, _ in asked], thorough=self._thorough)
+            found = [
+                self._finding(question, policy, *answer)
+                for (question, policy), answer in zip(asked, answers, strict=True)
+                if answer
+            ]
+            nothing = Counter(message.author.platform for message in messages)
+            nothing.subtract(finding.message.author.platform for finding in found)
+            for platform, count in (+nothing).items():
+                self.levels[platform, Level.NONE] += count
             return found
 
     def record(self, findings: Sequence[Finding]) -> list[Decision]:
@@ -148,21 +150,19 @@ class Guard:
             self._memory.drop(space=space)
         self._store.move(space, to)
 
-    def _read(self, message: Message, heard: Heard) -> Finding | None:
+    def _take(self, message: Message, heard: Heard) -> tuple[Question, Policy] | None:
+        self.heard_at[message.author.platform] = message.sent_at
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
         conversation = self._memory.conversation(message.space, message.channel, now)
-        find = self._classifier.assess if self._thorough else self._classifier.find
-        found = find(conversation, message, policy.sensitivity, policy.shift, heard)
-        if found is None:
-            return None
-        threat, disclosure = found
-        behind = (
-            self._classifier.behind(conversation, message, policy.sensitivity, policy.shift)
-            if disclosure.crisis
-            else []
+        question = self._classifier.take(
+            conversation, message, heard, policy.sensitivity, policy.shift, thorough=self._thorough
         )
-        return Finding(message, policy, threat, disclosure, behind, conversation.copy())
+        return (question, policy) if question else None
+
+    def _finding(self, question: Question, policy: Policy, threat: Assessment, disclosure: Assessment) -> Finding:
+        behind = self._classifier.behind(question) if disclosure.crisis else []
+        return Finding(question.message, policy, threat, disclosure, behind, question.conversation)
 
     def _record(self, finding: Finding) -> list[Decision]:
         decisions = [self._folded(finding, found) for found in one_reading(finding.threat, finding.disclosure)]

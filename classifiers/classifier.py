@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
+
+import numpy as np
 
 from classifiers.assessment import Assessment, Evidence, Kind, Level, Marker, Sensitivity
 from classifiers.conversation import Account, Message
@@ -40,83 +43,98 @@ _LEAST = [(MARKERS.index(marker), least) for marker, least in LEAST.items()]
 
 
 class Heard(NamedTuple):
-    """The words of a message, and whether they may matter."""
+    """The words of a message and, where it may matter, what the reader begins to read of it."""
 
     words: list[str]
-    may_matter: bool
+    begun: Floats | None
+
+
+class Question(NamedTuple):
+    """How the lines of a message's author read, with the conversation as it stands once it is taken in."""
+
+    message: Message
+    conversation: Conversation
+    exchange: Exchange
+    sensitivity: Sensitivity
+    shift: Mapping[Kind, float]
 
 
 class Classifier:
-    """Assesses messages; all state is in the conversation that is passed in."""
+    """Assesses messages; all state is in the conversation that is passed in.
+
+    Messages are heard many at once, taken in one after the other, and what they ask is answered many at once.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.reader = Reader(model, LEAST, may_show_despair)
 
     def hear(self, messages: Sequence[Message]) -> list[Heard]:
-        """Hear messages that come next, which costs less for many at once; a forward says nothing."""
+        """Hear messages; a forward says nothing."""
         lines = [[] if message.forwarded else words(message.text) for message in messages]
-        return [
-            Heard(line, shown.marker or (shown.watched and shows_despair(line)))
-            for line, shown in zip(lines, self.reader.shown(lines), strict=True)
+        matter = [
+            place
+            for place, (line, message, marker, watched) in enumerate(
+                zip(lines, messages, *self.reader.shown(lines), strict=True)
+            )
+            if marker or (watched and shows_despair(line)) or len(message.text) > EXCERPT
         ]
+        begun = dict(zip(matter, self.reader.begin([lines[place] for place in matter]), strict=True))
+        return [Heard(line, begun.get(place)) for place, line in enumerate(lines)]
+
+    def take(
+        self,
+        conversation: Conversation,
+        message: Message,
+        heard: Heard,
+        sensitivity: Sensitivity,
+        shift: Mapping[Kind, float] = _UNMOVED,
+        *,
+        thorough: bool = False,
+    ) -> Question | None:
+        """Take a message, or an edit, in; return what is to be asked now, or None where there can be nothing.
+
+        An edit is read with everything that stands in the channel by now. Most messages end here: where nothing that
+        their author wrote of late shows a marker that counts. With `thorough` there always is a question. `shift`
+        moves from which score on a kind is alerted of, see `Thresholds.moved`.
+        """
+        if not (self._take(conversation, message, heard) or thorough):
+            return None
+        exchange = conversation.exchange(message.author)
+        if not (thorough or any(line.noted for line in exchange.mine)):
+            return None
+        return Question(message, conversation.copy(), exchange, sensitivity, shift)
+
+    def answer(
+        self, questions: Sequence[Question], *, thorough: bool = False
+    ) -> list[tuple[Assessment, Assessment] | None]:
+        """Return how the conversations read, each as a threat and as a disclosure.
+
+        None where there is no level of either kind and no despair of the author, except with `thorough`.
+        """
+        self._read_unread(question.exchange for question in questions)
+        return [self._answer(question, thorough=thorough) for question in questions]
 
     def assess(
-        self,
-        conversation: Conversation,
-        message: Message,
-        sensitivity: Sensitivity,
-        shift: Mapping[Kind, float] = _UNMOVED,
-        heard: Heard | None = None,
+        self, conversation: Conversation, message: Message, sensitivity: Sensitivity
     ) -> tuple[Assessment, Assessment]:
-        """Take a message, or an edit, in; return how the conversation reads now, as a threat and as a disclosure.
-
-        An edit is read with everything that stands in the channel by now. `shift` moves from which score on a kind is
-        alerted of, see `Thresholds.moved`. `heard` is what `hear` returned.
-        """
+        """Hear one message and take it in; return how the conversation reads now, as a threat and as a disclosure."""
+        (heard,) = self.hear([message])
         self._take(conversation, message, heard)
         exchange = conversation.exchange(message.author)
-        scores, reached = self._reached(conversation, exchange, sensitivity, shift)
-        return self._assessed(conversation, message, exchange, scores, reached)
+        question = Question(message, conversation, exchange, sensitivity, _UNMOVED)
+        return self._assessed(question, *self._reached(question))
 
-    def find(
-        self,
-        conversation: Conversation,
-        message: Message,
-        sensitivity: Sensitivity,
-        shift: Mapping[Kind, float] = _UNMOVED,
-        heard: Heard | None = None,
-    ) -> tuple[Assessment, Assessment] | None:
-        """Do what `assess` does, but return None where there is no level of either kind and no despair of its author.
-
-        Most messages end early: where nothing that their author wrote of late shows a marker that counts.
-        """
-        if not self._take(conversation, message, heard):
-            return None
-        exchange = conversation.exchange(message.author)
-        if not any(line.noted for line in exchange.mine):
-            return None
-        scores, reached = self._reached(conversation, exchange, sensitivity, shift)
-        if not any(reached.values()) and not _despairs(exchange, message.author):
-            return None
-        return self._assessed(conversation, message, exchange, scores, reached)
-
-    def behind(
-        self,
-        conversation: Conversation,
-        message: Message,
-        sensitivity: Sensitivity,
-        shift: Mapping[Kind, float] = _UNMOVED,
-    ) -> list[Assessment]:
-        """Return the threats aimed at the author of a message that was taken in last, for when they despair."""
+    def behind(self, question: Question) -> list[Assessment]:
+        """Return the threats aimed at the author of the message, for when they despair."""
+        message, conversation = question.message, question.conversation
         found = []
-        theirs = conversation.exchange(message.author).theirs
-        for sender in dict.fromkeys(line.author for line in theirs if line.noted):
+        for sender in dict.fromkeys(line.author for line in question.exchange.theirs if line.noted):
             exchange = conversation.exchange(sender)
             if exchange.mine:
                 said = replace(message, id=exchange.mine[0].message_id, author=sender)
-                read = self._reached(conversation, exchange, sensitivity, shift)
-                threat, _ = self._assessed(conversation, said, exchange, *read)
+                about = question._replace(message=said, exchange=exchange)
+                threat, _ = self._assessed(about, *self._reached(about))
                 if threat.level and threat.target == message.author:
                     found.append(threat)
         return found
@@ -127,13 +145,11 @@ class Classifier:
             if line.author == account and line.scores:
                 line.scores = [0.0 if column == _DISTRESS else score for column, score in enumerate(line.scores)]
 
-    def _take(self, conversation: Conversation, message: Message, heard: Heard | None) -> bool:
+    def _take(self, conversation: Conversation, message: Message, heard: Heard) -> bool:
         """Take a message in; return whether anything that its author wrote of late may matter."""
-        if heard is None:
-            (heard,) = self.hear([message])
         line = conversation.add(message, heard.words)
-        if heard.may_matter or len(message.text) > EXCERPT:
-            self._read_lines([line], [heard.words])
+        if heard.begun is not None:
+            self._end([line], [heard.words], heard.begun[np.newaxis])
             if any(line.scores[column] >= least for column, least in _LEAST):
                 conversation.note(line)
         if line.earlier and conversation.noted(line.author):
@@ -141,30 +157,31 @@ class Classifier:
         line.earlier = None
         return conversation.noted(line.author)
 
-    def _reached(
-        self, conversation: Conversation, exchange: Exchange, sensitivity: Sensitivity, shift: Mapping[Kind, float]
-    ) -> tuple[dict[Kind, float], dict[Kind, Level]]:
+    def _answer(self, question: Question, *, thorough: bool) -> tuple[Assessment, Assessment] | None:
+        scores, reached = self._reached(question)
+        if thorough or any(reached.values()) or _despairs(question.exchange, question.message.author):
+            return self._assessed(question, scores, reached)
+        return None
+
+    def _reached(self, question: Question) -> tuple[dict[Kind, float], dict[Kind, Level]]:
         """Return the scores, and the levels that they reach by themselves."""
-        lines = exchange.mine + exchange.theirs or [exchange.latest]
-        unread = [line for line in lines if not line.scores]
-        self._read_lines(unread, [words(line.excerpt) for line in unread])
-        totals = self.model.totals(exchange, conversation.lines[-1].at)
+        exchange = question.exchange
+        self._read_unread([exchange])
+        totals = self.model.totals(exchange, question.conversation.latest_at)
         group = self.model.group(exchange)
         scores = {kind: self.model.scales[kind](total) for kind, total in totals.items()}
         reached = {
-            kind: self.model.thresholds[kind][sensitivity][group].moved(shift.get(kind, 0.0)).level(score)
+            kind: self.model.thresholds[kind][question.sensitivity][group]
+            .moved(question.shift.get(kind, 0.0))
+            .level(score)
             for kind, score in scores.items()
         }
         return scores, reached
 
     def _assessed(
-        self,
-        conversation: Conversation,
-        message: Message,
-        exchange: Exchange,
-        scores: Mapping[Kind, float],
-        reached: Mapping[Kind, Level],
+        self, question: Question, scores: Mapping[Kind, float], reached: Mapping[Kind, Level]
     ) -> tuple[Assessment, Assessment]:
+        message, conversation, exchange = question.message, question.conversation, question.exchange
         author = message.author
         evidence = _evidence(exchange.mine, message.channel)
 
@@ -202,11 +219,23 @@ class Classifier:
     def _read_line(self, line: Line) -> None:
         """Read a line, if that was not done yet."""
         if not line.scores:
-            self._read_lines([line], [words(line.excerpt)])
+            self._read_lines([line])
 
-    def _read_lines(self, lines: Sequence[Line], heard: Sequence[list[str]]) -> None:
-        """Read lines of these words."""
-        readings = self.reader.read(heard, [line.before for line in lines])
+    def _read_unread(self, exchanges: Iterable[Exchange]) -> None:
+        """Read those lines that were not read yet, all at once."""
+        lines = chain.from_iterable(
+            (*one.mine, *one.theirs) if one.mine or one.theirs else (one.latest,) for one in exchanges
+        )
+        unread = {id(line): line for line in lines if not line.scores}
+        self._read_lines([*unread.values()])
+
+    def _read_lines(self, lines: Sequence[Line]) -> None:
+        heard = [words(line.excerpt) for line in lines]
+        self._end(lines, heard, self.reader.begin(heard))
+
+    def _end(self, lines: Sequence[Line], heard: Sequence[list[str]], begun: Floats) -> None:
+        """Read lines of these words, of which that much is read."""
+        readings = self.reader.end(begun, heard, [line.before for line in lines])
         for line, said, reading in zip(lines, heard, readings, strict=True):
             line.features, line.scores = reading
             if shows_despair(said):

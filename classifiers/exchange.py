@@ -102,6 +102,11 @@ class Conversation:
         """The lines, the latest last."""
         return [*self._lines.values()]
 
+    @property
+    def latest_at(self) -> datetime:
+        """When the latest line was written."""
+        return next(reversed(self._lines.values())).at
+
     def keep_earlier(self, line: Line) -> None:
         """Let what stood in a line's place before its edit stand again."""
         if line.earlier:

@@ -27,7 +27,6 @@ _MARGIN = 0.01
 _NOTHING, _UNKNOWN = 0, 1
 """The numbers of what adds nothing, and of words that are not remembered, which may add anything."""
 _JUDGED = slice(HIDDEN, HIDDEN + len(MARKERS))
-_ALL, _DECISIVE = slice(FEATURES), slice(HIDDEN, None)
 
 _Indices = npt.NDArray[np.intp]
 
@@ -44,10 +43,10 @@ class Reading(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a line may do: show a marker that matters, and have a word that is watched for."""
+    """What each of several lines may do: show a marker that matters, and have a word that is watched for."""
 
-    marker: bool
-    watched: bool
+    markers: list[bool]
+    watched: list[bool]
 
 
 class _Laid(NamedTuple):
@@ -78,53 +77,67 @@ class Reader:
         self._needed = np.array(needed) - model.biases[_JUDGED] - _MARGIN
         self._lock = Lock()
         self._numbers = _Known(chain.from_iterable(model.rows.pairs))
-        self._added = np.zeros((self._numbers.most, FEATURES + 1), dtype=np.float32)
-        self._added[_UNKNOWN] = np.inf
+        self._useful = np.zeros((self._numbers.most, HIDDEN), dtype=np.float32)
+        self._decisive = np.zeros((self._numbers.most, FEATURES - HIDDEN + 1), dtype=np.float32)
+        self._decisive[_UNKNOWN] = np.inf
         number = self._numbers.of_pairs
         pairs = [(number[one], number[other], row) for (one, other), row in model.rows.pairs.items()]
         firsts, seconds, rows = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 3).T
         self._places = Places(_paired(firsts, seconds))
         self._rows = np.append(rows, 0)
         self._sizes = np.append(model.sizes[rows], np.float32(0))[:, np.newaxis]
-        self._pairs = model.steps[self._rows, _JUDGED] * self._sizes
-        self._ending = np.zeros((self._numbers.kept + 1, len(MARKERS)), dtype=np.float32)
+        self._pairs = np.zeros((len(self._rows), self._decisive.shape[1]), dtype=np.float32)
+        self._pairs[:, : len(MARKERS)] = model.steps[self._rows, _JUDGED] * self._sizes
+        self._ending = np.zeros((self._numbers.kept + 1, self._pairs.shape[1]), dtype=np.float32)
         np.maximum.at(self._ending, seconds, self._pairs[:-1])
 
-    def shown(self, lines: Sequence[Sequence[str]]) -> list[Shown]:
+    def shown(self, lines: Sequence[Sequence[str]]) -> Shown:
         """Return what each line may show, whatever it continues.
 
-        A line of which `marker` is False shows each marker with less than its least probability: its first pair counts
-        as the most that any adds that ends so, and no sum is below the exact one.
+        A line for which `markers` has False shows each marker with less than its least probability: its first pair
+        counts as the most that any adds that ends so, and no sum is below the exact one.
         """
         if not lines:
-            return []
-        laid = self._lay(lines, [START] * len(lines), _DECISIVE)
-        markers = laid.added[:, : len(MARKERS)]
+            return Shown([], [])
+        laid = self._lay(lines, [START] * len(lines), self._decisive)
         laid.pairs[laid.starts] = self._places.nowhere
-        markers[:-1] += self._pairs[laid.pairs]
-        markers[laid.starts] += self._ending[np.minimum(laid.firsts, self._numbers.kept)]
+        laid.added[:-1] += self._pairs.take(laid.pairs, axis=0)
+        laid.added[laid.starts] += self._ending.take(laid.firsts, axis=0, mode="clip")
         sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
         reached = np.any(sums[:, : len(MARKERS)] * laid.weights >= self._needed, axis=1)
-        return [*map(Shown, reached.tolist(), (sums[:, -1] > 0).tolist())]
+        return Shown(reached.tolist(), (sums[:, -1] > 0).tolist())
 
     def read(self, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
         """Return what each line says by itself; `before` has the words that they continue, or START."""
+        return self.end(self.begin(lines), lines, before)
+
+    def begin(self, lines: Sequence[Sequence[str]]) -> Floats:
+        """Return what lines (rows) add up to whatever they continue, which is for `end` to go on from."""
         if not lines:
-            return []
-        laid = self._lay(lines, before, _ALL)
-        self._complete(laid, lines, _ALL)
-        laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
-        sums = np.add.reduceat(laid.added, laid.starts)
+            return np.zeros((0, FEATURES), dtype=np.float32)
+        laid = self._lay(lines, [START] * len(lines), self._useful, self._decisive)
+        self._complete(laid, lines)
+        laid.pairs[laid.starts] = self._places.nowhere
+        laid.added[:-1, :FEATURES] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
+        sums: Floats = np.add.reduceat(laid.added[:, :FEATURES], laid.starts)
         sums *= laid.weights
         sums += self._model.biases
-        english = sums[:, -1].tolist()
-        useful, judged = sums[:, :HIDDEN], sums[:, HIDDEN:]
+        return sums
+
+    def end(self, begun: Floats, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
+        """Return what each line says that continues these words; `begun` changes."""
+        for sums, line, word in zip(begun, lines, before, strict=True):
+            row = self._model.rows.pairs.get((word, line[0] if line else END))
+            if row is not None:
+                sums += self._model.steps[row] * (self._model.sizes[row] * np.float32(weight(len(line))))
+        english = begun[:, -1].tolist()
+        useful, judged = begun[:, :HIDDEN], begun[:, HIDDEN:]
         np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
         np.minimum(np.maximum(judged, -60, out=judged), 60, out=judged)
         np.exp(np.negative(judged, out=judged), out=judged)
         judged += 1
         np.reciprocal(judged, out=judged)
-        told = zip(sums, judged[:, :ENGLISH].tolist(), english, strict=True)
+        told = zip(begun, judged[:, :ENGLISH].tolist(), english, strict=True)
         return [Reading(features.copy(), array("d", [*markers, total])) for features, markers, total in told]
 
     def shares(self, words: Sequence[str], before: str) -> Floats:
@@ -132,14 +145,14 @@ class Reader:
 
         Pairs count half for each of their words.
         """
-        laid = self._lay([words], [before], _JUDGED)
-        self._complete(laid, [words], _JUDGED)
+        laid = self._lay([words], [before], self._decisive)
+        self._complete(laid, [words])
         pairs = self._pairs[laid.pairs] * np.float32(0.5)
         shares: Floats = (laid.added[1:-1] + pairs[:-1] + pairs[1:]) * laid.weights
-        return shares
+        return shares[:, : len(MARKERS)]
 
-    def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], columns: slice) -> _Laid:
-        """Lay lines end to end; of what words add only those columns."""
+    def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], *tables: Floats) -> _Laid:
+        """Lay lines end to end; of what words add only what is in these tables."""
         sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
         ends = np.cumsum(sizes + 2) - 1
         starts = ends - sizes - 1
@@ -155,7 +168,7 @@ class Reader:
             asked = _paired(numbers[:-1], numbers[1:])
             firsts = numbers[starts + 1]
             numbers[starts] = numbers[ends] = _NOTHING
-            added = self._added[numbers, columns]
+            added = np.concatenate([table.take(numbers, axis=0) for table in tables], axis=1)
         pairs = self._places(asked)
         pairs[ends[:-1]] = self._places.nowhere
         weights = weight(sizes).astype(np.float32)[:, np.newaxis]
@@ -166,17 +179,18 @@ class Reader:
         new = self._numbers.new
         if new:
             rows = [*map(self._numbers.__getitem__, new)]
-            self._added[rows, _ALL] = self._model.sums(new)
-            self._added[rows, -1] = [*map(self._watched, new)]
+            sums = self._model.sums(new)
+            self._useful[rows], self._decisive[rows, :-1] = sums[:, :HIDDEN], sums[:, HIDDEN:]
+            self._decisive[rows, -1] = [*map(self._watched, new)]
             self._numbers.learned()
 
-    def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]], columns: slice) -> None:
+    def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]]) -> None:
         """Work out what words add that are not remembered."""
         unknown = np.flatnonzero(laid.numbers == _UNKNOWN)
         if len(unknown):
             words = [*chain.from_iterable((START, *line, END) for line in lines)]
             sums = self._model.sums([words[place] for place in unknown])
-            laid.added[unknown] = sums[:, columns]
+            laid.added[unknown, :-1] = sums[:, FEATURES + 1 - laid.added.shape[1] :]
 
 
 class _Known(dict[str, int]):

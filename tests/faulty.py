@@ -23,14 +23,14 @@ _PLATFORMS: tuple[Any, ...] = (ConsolePlatform, DiscordPlatform)
 
 def failing_guard() -> None:
     """Fail at messages that say so."""
-    find: Any = Classifier.find
+    take: Any = Classifier.take
 
-    def fail(self: Classifier, conversation: Any, message: Any, *how: Any) -> Any:
+    def fail(self: Classifier, conversation: Any, message: Any, *how: Any, **more: Any) -> Any:
         if BREAK in message.text:
             raise ValueError(repr(message))
-        return find(self, conversation, message, *how)
+        return take(self, conversation, message, *how, **more)
 
-    Classifier.find = fail  # type: ignore[method-assign, assignment]
+    Classifier.take = fail  # type: ignore[method-assign]
 
 
 def failing_outbox() -> None:

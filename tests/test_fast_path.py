@@ -96,12 +96,12 @@ def test_a_line_that_is_left_out_shows_no_marker_that_counts(
 ) -> None:
     lines = [words(message.text) for one in conversations for message in one.messages]
     shown = classifier.reader.shown(lines)
-    for line, (marker, watched) in zip(lines, shown, strict=True):
+    for line, marker, watched in zip(lines, *shown, strict=True):
         assert marker or not counting(classifier.reader, line, START), line
         assert watched or not shows_despair(line), line
-    assert 1000 < sum(not marker for marker, _ in shown) < len(lines)
-    assert classifier.reader.shown([]) == []
-    assert classifier.reader.shown([[], ["thanks"], ["die"]]) == [(False, False), (False, False), (False, True)]
+    assert 1000 < shown.markers.count(False) < len(lines)
+    assert classifier.reader.shown([]) == ([], [])
+    assert classifier.reader.shown([[], ["thanks"], ["die"]]) == ([False, False, False], [False, False, True])
 
 
 @settings(max_examples=500, deadline=None)
@@ -111,7 +111,7 @@ def test_no_words_however_chosen_hide_a_marker_that_counts(
 ) -> None:
     known = st.sampled_from([*haven.rows.words][::7])
     lines, before = data.draw(st.lists(st.lists(known, max_size=30), min_size=1, max_size=4)), data.draw(known)
-    for line, (marker, _) in zip(lines, classifier.reader.shown(lines), strict=True):
+    for line, marker in zip(lines, classifier.reader.shown(lines).markers, strict=True):
         assert marker or not counting(classifier.reader, line, before)
 
 
@@ -122,8 +122,8 @@ def test_more_words_than_are_remembered_hide_nothing(haven: Model, at_once: int)
     assert counting(reader, telling, START)
     for first in range(0, 140_000, at_once):
         others = [f"x{number}" for number in range(first, first + at_once)]
-        assert reader.shown([others, telling])[1].marker
-        assert [marker for marker, _ in reader.shown([["thanks"], telling, ["y" * 100]])] == [False, True, True]
+        assert reader.shown([others, telling]).markers[1]
+        assert reader.shown([["thanks"], telling, ["y" * 100]]).markers == [False, True, True]
 
 
 def test_after_any_number_of_words_lines_say_what_they_said(
@@ -136,7 +136,7 @@ def test_after_any_number_of_words_lines_say_what_they_said(
     first = reader.read(lines[:64], before[:64]), reader.shown(lines[:64])
     with ThreadPoolExecutor(4) as threads:
         reading = threads.map(lambda at: reader.read(lines[at : at + 7], before[at : at + 7]), range(0, len(lines), 7))
-        shown = threads.map(lambda at: reader.shown(lines[at : at + 5]), range(0, len(lines), 5))
+        shown = threads.map(lambda at: reader.shown(lines[at : at + 5]).markers, range(0, len(lines), 5))
         in_pieces, shown_in_pieces = [*chain.from_iterable(reading)], [*chain.from_iterable(shown)]
     assert [one.scores for one in first[0]] == [one.scores for one in in_pieces[:64]]
     alone = Reader(haven, LEAST, despair.may_show_despair)
@@ -144,7 +144,7 @@ def test_after_any_number_of_words_lines_say_what_they_said(
         (expected,) = alone.read([line], [START])
         assert reading_then.scores == expected.scores
         assert reading_then.features.base is None
-        assert shown_then.marker or not counting(alone, line, START)
+        assert shown_then or not counting(alone, line, START)
 
 
 def test_lines_read_together_say_what_each_says_alone(

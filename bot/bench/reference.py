@@ -80,7 +80,7 @@ def document(words: Sequence[str]) -> str:
 
 def read(classifier: Classifier, lines: Sequence[list[str]]) -> dict[int, Sequence[float]]:
     """Return the markers' probabilities for those lines, each by itself, of which one counts, as Haven reads them."""
-    showing = [place for place, shown in enumerate(classifier.reader.shown(lines)) if shown.marker]
+    showing = [place for place, shown in enumerate(classifier.reader.shown(lines).markers) if shown]
     readings = classifier.reader.read([lines[place] for place in showing], [terms.START] * len(showing))
     return {place: reading.scores for place, reading in zip(showing, readings, strict=True)}
 
