@@ -108,7 +108,7 @@ def peaks(classifier: Classifier, messages: Sequence[Message]) -> tuple[dict[Kin
     for message in messages:
         assessments = classifier.assess(conversation, message, Sensitivity.NORMAL)
         line = conversation.lines[-1]
-        scores.append(line.scores)
+        scores.append(line.scores.tolist())
         exchange = conversation.exchange(line.author)
         group = model.group(exchange)
         totals = model.totals(exchange, line.at)

@@ -142,15 +142,15 @@ class Classifier:
     def forget_despair(self, conversation: Conversation, account: Account) -> None:
         """Let no line of an account show despair any more; only a new one will."""
         for line in conversation.lines:
-            if line.author == account and line.scores:
-                line.scores = [0.0 if column == _DISTRESS else score for column, score in enumerate(line.scores)]
+            if line.author == account and len(line.scores):
+                line.scores[_DISTRESS] = 0.0
 
     def _take(self, conversation: Conversation, message: Message, heard: Heard) -> bool:
         """Take a message in; return whether anything that its author wrote of late may matter."""
         line = conversation.add(message, heard.words)
         if heard.begun is not None:
             self._end([line], [heard.words], heard.begun[np.newaxis])
-            if any(line.scores[column] >= least for column, least in _LEAST):
+            if any(line.scores.item(column) >= least for column, least in _LEAST):
                 conversation.note(line)
         if line.earlier and conversation.noted(line.author):
             self._take_nothing_back(conversation, line)
@@ -218,7 +218,7 @@ class Classifier:
 
     def _read_line(self, line: Line) -> None:
         """Read a line, if that was not done yet."""
-        if not line.scores:
+        if not len(line.scores):
             self._read_lines([line])
 
     def _read_unread(self, exchanges: Iterable[Exchange]) -> None:
@@ -226,7 +226,7 @@ class Classifier:
         lines = chain.from_iterable(
             (*one.mine, *one.theirs) if one.mine or one.theirs else (one.latest,) for one in exchanges
         )
-        unread = {id(line): line for line in lines if not line.scores}
+        unread = {id(line): line for line in lines if not len(line.scores)}
         self._read_lines([*unread.values()])
 
     def _read_lines(self, lines: Sequence[Line]) -> None:
@@ -288,9 +288,9 @@ def _evidence(lines: list[Line], channel: str) -> tuple[Evidence, ...]:
     found = []
     written = [line for line in lines if line.last]
     for column, marker in enumerate(MARKERS):
-        line = max(written, key=lambda line: line.scores[column], default=None)
-        if line and line.scores[column] >= _MENTIONED:
-            seen = Evidence(marker, line.message_id, line.scores[column], line.excerpt, at=line.at, channel=channel)
+        line = max(written, key=lambda line: line.scores.item(column), default=None)
+        if line and (probability := line.scores.item(column)) >= _MENTIONED:
+            seen = Evidence(marker, line.message_id, probability, line.excerpt, at=line.at, channel=channel)
             found.append(seen)
     return tuple(sorted(found, key=lambda evidence: -evidence.probability))
 

@@ -115,7 +115,7 @@ class Model:
     def group(self, exchange: Exchange) -> str:
         """Return the language group that the exchange is held to."""
         lines = exchange.mine + exchange.theirs
-        return GROUPS[sum(line.scores[ENGLISH] for line in lines if line.last) < 0]
+        return GROUPS[sum(line.scores.item(ENGLISH) for line in lines if line.last) < 0]
 
 
 def gathered(exchange: Exchange, now: datetime) -> Floats:
@@ -135,7 +135,7 @@ def _faded(lines: Sequence[Line], now: datetime) -> Floats:
 
 def marker_probability(line: Line, marker: Marker) -> float:
     """Return how likely the line does what the marker says."""
-    return line.scores[_COLUMN[marker]] if line.last else 0.0
+    return line.scores.item(_COLUMN[marker]) if line.last else 0.0
 
 
 def sigmoid(value: float) -> float:

@@ -6,8 +6,7 @@ as a row of an array; the lines of a batch stand end to end in one row of number
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from threading import Lock
 from typing import NamedTuple
@@ -39,7 +38,7 @@ class Reading(NamedTuple):
     """
 
     features: Floats
-    scores: MutableSequence[float]
+    scores: Floats
 
 
 class Shown(NamedTuple):
@@ -130,15 +129,15 @@ class Reader:
             row = self._model.rows.pairs.get((word, line[0] if line else END))
             if row is not None:
                 sums += self._model.steps[row] * (self._model.sizes[row] * np.float32(weight(len(line))))
-        english = begun[:, -1].tolist()
+        scores = begun[:, HIDDEN:].copy()
         useful, judged = begun[:, :HIDDEN], begun[:, HIDDEN:]
         np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
         np.minimum(np.maximum(judged, -60, out=judged), 60, out=judged)
         np.exp(np.negative(judged, out=judged), out=judged)
         judged += 1
         np.reciprocal(judged, out=judged)
-        told = zip(begun, judged[:, :ENGLISH].tolist(), english, strict=True)
-        return [Reading(features.copy(), array("d", [*markers, total])) for features, markers, total in told]
+        scores[:, :ENGLISH] = judged[:, :ENGLISH]
+        return [Reading(*map(np.copy, told)) for told in zip(begun, scores, strict=True)]
 
     def shares(self, words: Sequence[str], before: str) -> Floats:
         """Return what each word of a line (row) adds to the sum of each marker (column).

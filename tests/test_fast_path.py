@@ -138,11 +138,11 @@ def test_after_any_number_of_words_lines_say_what_they_said(
         reading = threads.map(lambda at: reader.read(lines[at : at + 7], before[at : at + 7]), range(0, len(lines), 7))
         shown = threads.map(lambda at: reader.shown(lines[at : at + 5]).markers, range(0, len(lines), 5))
         in_pieces, shown_in_pieces = [*chain.from_iterable(reading)], [*chain.from_iterable(shown)]
-    assert [one.scores for one in first[0]] == [one.scores for one in in_pieces[:64]]
+    assert [one.scores.tolist() for one in first[0]] == [one.scores.tolist() for one in in_pieces[:64]]
     alone = Reader(haven, LEAST, despair.may_show_despair)
     for line, reading_then, shown_then in zip(lines, in_pieces, shown_in_pieces, strict=True):
         (expected,) = alone.read([line], [START])
-        assert reading_then.scores == expected.scores
+        assert reading_then.scores.tolist() == expected.scores.tolist()
         assert reading_then.features.base is None
         assert shown_then or not counting(alone, line, START)
 
@@ -154,7 +154,7 @@ def test_lines_read_together_say_what_each_says_alone(
     before = [START, *(line[-1] if line else START for line in lines[:-1])]
     for line, word, together in zip(lines, before, classifier.reader.read(lines, before), strict=True):
         (alone,) = classifier.reader.read([line], [word])
-        assert together.scores == alone.scores
+        assert together.scores.tolist() == alone.scores.tolist()
         assert together.features.tolist() == alone.features.tolist()
 
 

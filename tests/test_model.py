@@ -100,7 +100,7 @@ def test_a_line_is_the_sum_of_its_terms(haven: Model, reader: Reader, text: str,
 
 
 def test_the_line_before_matters(reader: Reader) -> None:
-    assert read(reader, ["video"], "the").scores != read(reader, ["video"]).scores
+    assert read(reader, ["video"], "the").scores.tolist() != read(reader, ["video"]).scores.tolist()
 
 
 def test_no_line_is_too_loud_whatever_it_repeats(haven: Model, reader: Reader) -> None:
@@ -196,7 +196,7 @@ def a_line(
     author: str, *markers: Marker, text: str = "words", at: datetime = NOW, feature: float = 0, english: float = 0
 ) -> Line:
     """Return a line by hand, in which the markers are clear and every feature has the same value."""
-    scores = [CLEAR * (marker in markers) for marker in MARKERS] + [english]
+    scores = np.array([*(CLEAR * (marker in markers) for marker in MARKERS), english], dtype=np.float32)
     features = np.full(FEATURES, feature, dtype=np.float32)
     return Line("1", Account("test", author), text, at, (), text, features=features, scores=scores)
 

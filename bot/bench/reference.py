@@ -82,7 +82,7 @@ def read(classifier: Classifier, lines: Sequence[list[str]]) -> dict[int, Sequen
     """Return the markers' probabilities for those lines, each by itself, of which one counts, as Haven reads them."""
     showing = [place for place, shown in enumerate(classifier.reader.shown(lines).markers) if shown]
     readings = classifier.reader.read([lines[place] for place in showing], [terms.START] * len(showing))
-    return {place: reading.scores for place, reading in zip(showing, readings, strict=True)}
+    return {place: reading.scores.tolist() for place, reading in zip(showing, readings, strict=True)}
 
 
 def agreement(classifier: Classifier, reference: Pipeline, lines: Sequence[list[str]]) -> Agreement:
