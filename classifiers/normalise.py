@@ -336,31 +336,32 @@ _UNSETTLED = re.compile(rf"(?:>|>>>|#{{1,3}}|-#)$|.*{_CODE}", re.IGNORECASE)
 _LOOSE = re.compile(rf"(?!{_LETTER}['’][^\W_]){_LETTER}(?![^\W_])|.*(?<![^\W_])(?<!['’]){_LETTER}$|[013457@$]$")
 
 
-Piece = tuple[tuple[str, ...], str]
-"""What stands between spaces: its words, and whether it is a letter alone (s) or a sign (n), or neither (w).
+UNSETTLED, LONE, SIGN, WORDS = "\0", "\1", "\2", "\3"
+"""How a piece begins that is not one word: it reads otherwise beside others, is a letter alone, has none, or has some.
 
-Where it reads otherwise beside something else, it has no words, and the flag `UNSETTLED`.
+A piece is what stands between spaces in a text: a word in normal form, or one of these and words with spaces between.
+It is a string, because the garbage collector looks through anything else again and again.
 """
-UNSETTLED = "?"
-_UNSETTLED_PIECE: Piece = ((), UNSETTLED)
 
 
-def settled(text: str) -> Piece:
-    """Return how a text without spaces reads wherever it stands, if it does.
+def settled(text: str) -> str:
+    """Return as which piece a text without spaces reads wherever it stands, if it does.
 
     Letters alone are joined with others that are alone, with signs between them or without; and of a word that comes
     three times or more without anything between them two remain. Everything else is the same as in any longer text.
     """
     if not _SETTLED.fullmatch(text):
-        return _UNSETTLED_PIECE
+        return UNSETTLED
     plain = (text if text.isascii() else _UNSEEN.pattern.sub("", _compose(text))).lower()
     if _UNSETTLED.match(plain):
-        return _UNSETTLED_PIECE
+        return UNSETTLED
+    kind = WORDS
     for rule in _RULES:
         changed = rule.pattern.sub(rule.replacement, plain)
         if changed != plain and (rule is _LEETSPEAK or rule is _ADDRESS or (rule is _LINK and changed[0] != " ")):
-            return _UNSETTLED_PIECE  # leetspeak counts in the whole text
+            return UNSETTLED  # leetspeak counts in the whole text
         plain = changed
         if rule is _MARKUP:
-            flag = "s" if _LOOSE.match(plain) else "w" if any(map(str.isalnum, plain)) else "n"
-    return tuple(_TOKEN.findall(plain)), flag
+            kind = LONE if _LOOSE.match(plain) else WORDS if any(map(str.isalnum, plain)) else SIGN
+    read = _TOKEN.findall(plain)
+    return read[0] if kind == WORDS and len(read) == 1 else kind + " ".join(read)

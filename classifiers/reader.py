@@ -6,6 +6,7 @@ as a row of an array; the lines of a batch stand end to end in one row of number
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from threading import Lock
@@ -196,7 +197,7 @@ class _Known(dict[str, int]):
     """The number of each word that was met: a word of `pairs` has its own, others have one while there is room.
 
     Of any more it is _UNKNOWN. Numbers are below `most`, those of words of pairs below `kept`. `new` has the words that
-    got theirs since `learned` was last called, which makes room again where there is none.
+    got theirs since `learned` was last called, which lets the oldest go until there is room for some.
     """
 
     def __init__(self, pairs: Iterable[str]) -> None:
@@ -205,15 +206,17 @@ class _Known(dict[str, int]):
         self.kept = len(self.of_pairs) + _UNKNOWN + 1
         self.most = self.kept + _MOST_WORDS
         self.new: list[str] = []
-        self._next = self.kept
+        self._room = [*range(self.kept, self.most)]
+        self._spare = _MOST_WORDS // 8
+        self._order: deque[str] = deque()
 
     def __missing__(self, word: str) -> int:
         number = self.of_pairs.get(word)
         if number is None:
-            if len(word) > LONGEST_REMEMBERED or self._next == self.most:
+            if len(word) > LONGEST_REMEMBERED or not self._room:
                 return _UNKNOWN
-            number = self._next
-            self._next += 1
+            number = self._room.pop()
+            self._order.append(word)
         self[word] = number
         self.new.append(word)
         return number
@@ -221,9 +224,8 @@ class _Known(dict[str, int]):
     def learned(self) -> None:
         """Begin to collect new words again."""
         self.new.clear()
-        if self._next == self.most:
-            self.clear()
-            self._next = self.kept
+        while len(self._room) < self._spare:
+            self._room.append(self.pop(self._order.popleft()))
 
 
 def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Recent(dict[str, _T]):
-    """A cache: `recent[word]` works out what is not known; of `most` words at least the half used last stay.
+    """A cache: `recent[word]` works out what is not known; of more than `most` words the oldest are let go.
 
     Long words are worked out each time.
     """
@@ -20,15 +21,14 @@ class Recent(dict[str, _T]):
     def __init__(self, work_out: Callable[[str], _T], most: int) -> None:
         super().__init__()
         self._work_out = work_out
-        self._half = most // 2
-        self._older: dict[str, _T] = {}
+        self._most = most
+        self._order: deque[str] = deque()
 
     def __missing__(self, word: str) -> _T:
-        older = self._older  # which another thread may replace
-        found = older[word] if word in older else self._work_out(word)
+        found = self._work_out(word)
         if len(word) <= LONGEST_REMEMBERED:
-            if len(self) >= self._half:
-                self._older = dict(self)
-                self.clear()
             self[word] = found
+            self._order.append(word)
+            if len(self._order) > self._most:
+                self.pop(self._order.popleft(), None)  # it stands there twice where two threads worked it out
         return found

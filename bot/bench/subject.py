@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ def subject(folder: Path, conversations: int) -> Iterator[Parts]:
     )
     store = open_store(config, folder, {})
     with composed(config, store, [Nowhere()], open_classifier(config, folder)) as parts:
+        gc.freeze()  # as `serve` does
         yield parts
 
 

@@ -35,7 +35,7 @@ def spent(work: Callable[[], object]) -> Spent:
 def unwatched() -> Iterator[None]:
     """Let the garbage collector pass over all that there is now, until the end of the block.
 
-    It is the bench's own, such as the chat that is read; a Haven that is made afterwards pays for its own memory.
+    It is the bench's own, such as the chat that is read.
     """
     gc.collect()
     gc.freeze()
