@@ -189,7 +189,7 @@ def test_a_threat_sums_higher_than_ordinary_chat(learned: Learned) -> None:
     assert highest["sextortion"] > highest["hard_negative"] > highest["benign"]
 
 
-CLEAR = 0.9
+CLEAR = 0.875  # exact in single precision
 
 
 def a_line(
