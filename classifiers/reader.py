@@ -206,16 +206,20 @@ class _Known(dict[str, int]):
         self.kept = len(self.of_pairs) + _UNKNOWN + 1
         self.most = self.kept + _MOST_WORDS
         self.new: list[str] = []
-        self._room = [*range(self.kept, self.most)]
-        self._spare = _MOST_WORDS // 8
+        self._next = self.kept
+        self._freed: list[int] = []
         self._order: deque[str] = deque()
 
     def __missing__(self, word: str) -> int:
         number = self.of_pairs.get(word)
         if number is None:
-            if len(word) > LONGEST_REMEMBERED or not self._room:
+            if len(word) > LONGEST_REMEMBERED or len(self._order) == _MOST_WORDS:
                 return _UNKNOWN
-            number = self._room.pop()
+            if self._freed:
+                number = self._freed.pop()
+            else:
+                number = self._next
+                self._next += 1
             self._order.append(word)
         self[word] = number
         self.new.append(word)
@@ -224,8 +228,8 @@ class _Known(dict[str, int]):
     def learned(self) -> None:
         """Begin to collect new words again."""
         self.new.clear()
-        while len(self._room) < self._spare:
-            self._room.append(self.pop(self._order.popleft()))
+        while len(self._order) > _MOST_WORDS * 7 // 8:
+            self._freed.append(self.pop(self._order.popleft()))
 
 
 def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:
