@@ -20,13 +20,13 @@ from classifiers.model import ENGLISH, FEATURES, HIDDEN, LOUDEST, MARKERS, Float
 from classifiers.places import Numbers, Places
 from classifiers.recent import LONGEST_REMEMBERED
 from classifiers.terms import END, START, weight
+from classifiers.vocabulary import NOTHING, UNKNOWN
 
-_MOST_WORDS = 48_000
+_MOST_WORDS, _MOST_WHOLE = 48_000, 12_000
 _MARGIN = 0.01
 """More than single precision loses in the exact sums."""
-_NOTHING, _UNKNOWN = 0, 1
-"""The numbers of what adds nothing, and of words that are not remembered, which may add anything."""
 _JUDGED = slice(HIDDEN, HIDDEN + len(MARKERS))
+_DECISIVE = slice(HIDDEN, FEATURES)
 
 _Indices = npt.NDArray[np.intp]
 
@@ -76,19 +76,17 @@ class Reader:
         needed = [np.log(least[one] / (1 - least[one])) if one in least else np.inf for one in MARKERS]
         self._needed = np.array(needed) - model.biases[_JUDGED] - _MARGIN
         self._lock = Lock()
-        self._numbers = _Known(chain.from_iterable(model.rows.pairs))
-        self._useful = np.zeros((self._numbers.most, HIDDEN), dtype=np.float32)
-        self._decisive = np.zeros((self._numbers.most, FEATURES - HIDDEN + 1), dtype=np.float32)
-        self._decisive[_UNKNOWN] = np.inf
-        number = self._numbers.of_pairs
-        pairs = [(number[one], number[other], row) for (one, other), row in model.rows.pairs.items()]
-        firsts, seconds, rows = np.array(sorted(pairs), dtype=np.intp).reshape(-1, 3).T
+        known = model.rows
+        self._bound = _Table(known.paired, _MOST_WORDS, self._bounds)
+        self._bound.rows[UNKNOWN] = np.inf
+        self._whole = _Table(known.paired, _MOST_WHOLE, model.sums)
+        firsts, seconds, rows = known.pairs.T.astype(np.intp)
         self._places = Places(_paired(firsts, seconds))
         self._rows = np.append(rows, 0)
         self._sizes = np.append(model.sizes[rows], np.float32(0))[:, np.newaxis]
-        self._pairs = np.zeros((len(self._rows), self._decisive.shape[1]), dtype=np.float32)
+        self._pairs = np.zeros((len(self._rows), self._bound.rows.shape[1]), dtype=np.float32)
         self._pairs[:, : len(MARKERS)] = model.steps[self._rows, _JUDGED] * self._sizes
-        self._ending = np.zeros((self._numbers.kept + 1, self._pairs.shape[1]), dtype=np.float32)
+        self._ending = np.zeros((len(known.paired) + UNKNOWN + 2, self._pairs.shape[1]), dtype=np.float32)
         np.maximum.at(self._ending, seconds, self._pairs[:-1])
 
     def shown(self, lines: Sequence[Sequence[str]]) -> Shown:
@@ -99,7 +97,7 @@ class Reader:
         """
         if not lines:
             return Shown([], [])
-        laid = self._lay(lines, [START] * len(lines), self._decisive)
+        laid = self._lay(lines, [START] * len(lines), self._bound)
         laid.pairs[laid.starts] = self._places.nowhere
         laid.added[:-1] += self._pairs.take(laid.pairs, axis=0)
         laid.added[laid.starts] += self._ending.take(laid.firsts, axis=0, mode="clip")
@@ -115,21 +113,25 @@ class Reader:
         """Return what lines (rows) add up to whatever they continue, which is for `end` to go on from."""
         if not lines:
             return np.zeros((0, FEATURES), dtype=np.float32)
-        laid = self._lay(lines, [START] * len(lines), self._useful, self._decisive)
+        laid = self._lay(lines, [START] * len(lines), self._whole)
         self._complete(laid, lines)
         laid.pairs[laid.starts] = self._places.nowhere
-        laid.added[:-1, :FEATURES] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
-        sums: Floats = np.add.reduceat(laid.added[:, :FEATURES], laid.starts)
+        laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
+        sums: Floats = np.add.reduceat(laid.added, laid.starts)
         sums *= laid.weights
         sums += self._model.biases
         return sums
 
     def end(self, begun: Floats, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
         """Return what each line says that continues these words; `begun` changes."""
-        for sums, line, word in zip(begun, lines, before, strict=True):
-            row = self._model.rows.pairs.get((word, line[0] if line else END))
-            if row is not None:
-                sums += self._model.steps[row] * (self._model.sizes[row] * np.float32(weight(len(line))))
+        if not lines:
+            return []
+        paired = self._model.rows.paired
+        firsts = np.array([paired.get(word, NOTHING) for word in before])
+        seconds = np.array([paired.get(line[0] if line else END, NOTHING) for line in lines])
+        pairs = self._places(_paired(firsts, seconds))
+        weights = weight(np.array([*map(len, lines)])).astype(np.float32)[:, np.newaxis]
+        begun += self._model.steps[self._rows[pairs]] * (self._sizes[pairs] * weights)
         scores = begun[:, HIDDEN:].copy()
         useful, judged = begun[:, :HIDDEN], begun[:, HIDDEN:]
         np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
@@ -145,14 +147,14 @@ class Reader:
 
         Pairs count half for each of their words.
         """
-        laid = self._lay([words], [before], self._decisive)
+        laid = self._lay([words], [before], self._whole)
         self._complete(laid, [words])
-        pairs = self._pairs[laid.pairs] * np.float32(0.5)
-        shares: Floats = (laid.added[1:-1] + pairs[:-1] + pairs[1:]) * laid.weights
-        return shares[:, : len(MARKERS)]
+        pairs = self._pairs[laid.pairs, : len(MARKERS)] * np.float32(0.5)
+        shares: Floats = (laid.added[1:-1, _JUDGED] + pairs[:-1] + pairs[1:]) * laid.weights
+        return shares
 
-    def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], *tables: Floats) -> _Laid:
-        """Lay lines end to end; of what words add only what is in these tables."""
+    def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], table: _Table) -> _Laid:
+        """Lay lines end to end, with what words add in this table."""
         sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
         ends = np.cumsum(sizes + 2) - 1
         starts = ends - sizes - 1
@@ -160,61 +162,56 @@ class Reader:
         inside = np.ones(len(numbers), dtype=bool)
         inside[starts] = inside[ends] = False
         with self._lock:
-            number = self._numbers.__getitem__
+            number = table.__getitem__
             numbers[inside] = np.fromiter(map(number, chain.from_iterable(lines)), dtype=np.intp, count=sizes.sum())
             numbers[starts] = np.fromiter(map(number, before), dtype=np.intp, count=len(lines))
             numbers[ends] = number(END)
-            self._learn()
+            table.learn()
             asked = _paired(numbers[:-1], numbers[1:])
             firsts = numbers[starts + 1]
-            numbers[starts] = numbers[ends] = _NOTHING
-            added = np.concatenate([table.take(numbers, axis=0) for table in tables], axis=1)
+            numbers[starts] = numbers[ends] = NOTHING
+            added = table.rows.take(numbers, axis=0)
         pairs = self._places(asked)
         pairs[ends[:-1]] = self._places.nowhere
         weights = weight(sizes).astype(np.float32)[:, np.newaxis]
         return _Laid(numbers, pairs, starts, weights, firsts, added)
 
-    def _learn(self) -> None:
-        """Work out what those words add that are new."""
-        new = self._numbers.new
-        if new:
-            rows = [*map(self._numbers.__getitem__, new)]
-            sums = self._model.sums(new)
-            self._useful[rows], self._decisive[rows, :-1] = sums[:, :HIDDEN], sums[:, HIDDEN:]
-            self._decisive[rows, -1] = [*map(self._watched, new)]
-            self._numbers.learned()
+    def _bounds(self, words: Sequence[str]) -> Floats:
+        """Return what each word adds to each marker and to "is English", and whether it is watched for."""
+        watched = np.array([*map(self._watched, words)], dtype=np.float32)
+        return np.column_stack((self._model.sums(words, _DECISIVE), watched))
 
     def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]]) -> None:
         """Work out what words add that are not remembered."""
-        unknown = np.flatnonzero(laid.numbers == _UNKNOWN)
+        unknown = np.flatnonzero(laid.numbers == UNKNOWN)
         if len(unknown):
             words = [*chain.from_iterable((START, *line, END) for line in lines)]
-            sums = self._model.sums([words[place] for place in unknown])
-            laid.added[unknown, :-1] = sums[:, FEATURES + 1 - laid.added.shape[1] :]
+            laid.added[unknown] = self._model.sums([words[place] for place in unknown])
 
 
-class _Known(dict[str, int]):
-    """The number of each word that was met: a word of `pairs` has its own, others have one while there is room.
+class _Table(dict[str, int]):
+    """The number of each word that was met, which is that of its row, in which stands what the word adds.
 
-    Of any more it is _UNKNOWN. Numbers are below `most`, those of words of pairs below `kept`. `new` has the words that
-    got theirs since `learned` was last called, which lets the oldest go until there is room for some.
+    A word of pairs has its own number, others have one while there is room; any more are UNKNOWN. Rows are worked out
+    when `learn` is called, which also lets the oldest words go until there is room for an eighth of `most` again.
     """
 
-    def __init__(self, pairs: Iterable[str]) -> None:
+    def __init__(self, paired: Mapping[str, int], most: int, added: Callable[[Sequence[str]], Floats]) -> None:
         super().__init__()
-        self.of_pairs = {word: number for number, word in enumerate(dict.fromkeys(pairs), _UNKNOWN + 1)}
-        self.kept = len(self.of_pairs) + _UNKNOWN + 1
-        self.most = self.kept + _MOST_WORDS
-        self.new: list[str] = []
-        self._next = self.kept
+        self._paired = paired
+        self._most = most
+        self._added = added
+        self._next = len(paired) + UNKNOWN + 1
+        self.rows = np.zeros((self._next + most, added([""]).shape[1]), dtype=np.float32)
         self._freed: list[int] = []
         self._order: deque[str] = deque()
+        self._new: list[str] = []
 
     def __missing__(self, word: str) -> int:
-        number = self.of_pairs.get(word)
+        number = self._paired.get(word)
         if number is None:
-            if len(word) > LONGEST_REMEMBERED or len(self._order) == _MOST_WORDS:
-                return _UNKNOWN
+            if len(word) > LONGEST_REMEMBERED or len(self._order) == self._most:
+                return UNKNOWN
             if self._freed:
                 number = self._freed.pop()
             else:
@@ -222,14 +219,16 @@ class _Known(dict[str, int]):
                 self._next += 1
             self._order.append(word)
         self[word] = number
-        self.new.append(word)
+        self._new.append(word)
         return number
 
-    def learned(self) -> None:
-        """Begin to collect new words again."""
-        self.new.clear()
-        while len(self._order) > _MOST_WORDS * 7 // 8:
-            self._freed.append(self.pop(self._order.popleft()))
+    def learn(self) -> None:
+        """Work out what those words add that are new."""
+        if self._new:
+            self.rows[[self[word] for word in self._new]] = self._added(self._new)
+            self._new.clear()
+            while len(self._order) > self._most * 7 // 8:
+                self._freed.append(self.pop(self._order.popleft()))
 
 
 def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:

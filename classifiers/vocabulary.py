@@ -13,6 +13,8 @@ import numpy.typing as npt
 from classifiers.places import Numbers
 from classifiers.terms import LONGEST_PIECE, PIECE, SHORTEST_PIECE, edged
 
+NOTHING, UNKNOWN = 0, 1
+"""Numbers that no word has: for what is not to be counted, and for any word without a number."""
 _TERM = re.compile(rb"[^\n]+")
 _SIZES = range(SHORTEST_PIECE, LONGEST_PIECE + 1)
 
@@ -22,9 +24,9 @@ _Places = npt.NDArray[np.intp]
 class Vocabulary:
     """Rows by term; the terms, one a line, are numbered from 0. ValueError where one stands there twice, or none.
 
-    `words` and `pairs` have the rows of these, those of pairs counted from the end, so that none is 0. Pieces of words
-    are looked up for many words at once, by 64 bits that are worked out from their characters with a multiplier drawn
-    anew for each process, so that nobody can look for two that are the same.
+    `words` has the rows of words, `pairs` a row for each pair, in ascending order: the numbers of its words, which
+    `paired` has, and its row. Pieces of words are looked up for many words at once, by 64 bits that are worked out from
+    their characters with a multiplier drawn anew for each process, so that nobody can look for two that are the same.
     """
 
     def __init__(self, terms: str) -> None:
@@ -32,19 +34,22 @@ class Vocabulary:
         self._count = sum(1 for _ in self)
         self._multiplier, self._start = np.frombuffer(secrets.token_bytes(16), dtype=np.uint64) | np.uint64(1)
         self.words: dict[str, int] = {}
-        self.pairs: dict[tuple[str, str], int] = {}
+        self.paired: dict[str, int] = {}
+        pairs = array("i")
         rows = {size: array("i") for size in _SIZES}
         characters = {size: array("I") for size in _SIZES}
-        once: dict[str, str] = {}
         for row, term in enumerate(self):
             first, space, second = term.partition(" ")
             if space:
-                self.pairs[once.setdefault(first, first), once.setdefault(second, second)] = row - self._count
+                pairs.extend(self.paired.setdefault(word, len(self.paired) + UNKNOWN + 1) for word in (first, second))
+                pairs.append(row)
             elif term[0] == PIECE and (size := len(term) - 1) in rows:
                 rows[size].append(row)
                 characters[size].extend(map(ord, term[1:]))
             else:
-                self.words[once.setdefault(term, term)] = row
+                self.words[term] = row
+        found = np.array(pairs, dtype=np.int32).reshape(-1, 3)
+        self.pairs = found[np.lexsort((found[:, 1], found[:, 0]))]
         numbers = np.concatenate(
             [
                 self._numbered(np.array(codes, dtype=np.uint64))[size - SHORTEST_PIECE][::size]
@@ -54,7 +59,8 @@ class Vocabulary:
         order = np.argsort(numbers)
         self._numbers = numbers[order]
         self._rows = np.concatenate([np.array(found, dtype=np.int32) for found in rows.values()])[order]
-        known = len(self.words) + len(self.pairs) + len(np.unique(numbers))
+        twice = np.all(self.pairs[1:, :2] == self.pairs[:-1, :2], axis=1).sum()
+        known = len(self.words) + len(self.pairs) - twice + len(np.unique(numbers))
         if not self._count or known < self._count:
             raise ValueError("there are no terms, or one stands there twice")
 

@@ -249,7 +249,8 @@ def test_a_vocabulary_finds_the_rows_of_what_it_knows() -> None:
     vocabulary = Vocabulary("\n".join(terms))
     assert ([*vocabulary], len(vocabulary)) == (terms, len(terms))
     assert vocabulary.words == {"pay": 0, "é": 3, "~": 4}
-    assert {pair: terms[row] for pair, row in vocabulary.pairs.items()} == {("^", "pay"): "^ pay", ("~", "é"): "~ é"}
+    assert vocabulary.paired == {"^": 2, "pay": 3, "~": 4, "é": 5}
+    assert vocabulary.pairs.tolist() == [[2, 3, terms.index("^ pay")], [4, 5, terms.index("~ é")]]
     rows, owners = vocabulary.pieces(["é", "nothing", "pay", "~", "", "repay"])
     found = sorted((int(owner), terms[row]) for row, owner in zip(rows, owners, strict=True))
     assert found == [(0, "~é>"), (2, "~<pa"), (2, "~ay"), (2, "~pay>"), (3, "~<~"), (5, "~ay"), (5, "~pay>")]
