@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 from bot.case import Case, decide, despair
 from bot.effects import Advice, AdviseTarget, Effect, Ruling
@@ -18,9 +19,11 @@ from bot.store import Store
 from classifiers.assessment import Assessment, Kind, Level
 from classifiers.classifier import Classifier, Heard, Question
 from classifiers.conversation import Account, Message
+from classifiers.errors import InputError
 from classifiers.exchange import Conversation
 
 _SOON = timedelta(hours=1)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,19 @@ class Finding:
     disclosure: Assessment
     behind: Sequence[Assessment]
     conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that could not be read, and what kept it from that."""
+
+    message: Message
+    error: Exception
+
+
+class _Asked(NamedTuple):
+    question: Question
+    policy: Policy
 
 
 class Guard:
@@ -77,21 +93,36 @@ class Guard:
         self.heard_at: dict[str, datetime] = {}
 
     def receive(self, messages: Sequence[Message]) -> list[Decision]:
-        """Read messages (or edits, which carry a known id) in order and record what each reading led to; return it."""
-        return self.record(self.read(messages))
+        """Read messages (or edits, which carry a known id) in order and record what each reading led to; return it.
 
-    def read(self, messages: Sequence[Message]) -> list[Finding]:
-        """Read messages in order; return what may have to be recorded, in that order."""
+        Where one cannot be read, what kept it from that is raised.
+        """
+        found = self.read(messages)
+        for one in found:
+            if isinstance(one, Unread):
+                raise one.error
+        return self.record([one for one in found if isinstance(one, Finding)])
+
+    def read(self, messages: Sequence[Message]) -> list[Finding | Unread]:
+        """Read messages in order; return what may have to be recorded, in that order, and which could not be read.
+
+        One that cannot be read costs no other. InputError when the database cannot be used.
+        """
         with self._lock:
-            asked = [*filter(None, map(self._take, messages, self._classifier.hear(messages)))]
-            answers = self._classifier.answer([question for question, _ in asked], thorough=self._thorough)
-            found = [
-                self._finding(question, policy, *answer)
-                for (question, policy), answer in zip(asked, answers, strict=True)
-                if answer
+            heard = _each(self._classifier.hear, messages)
+            asked = [_tried(self._take, *one) for one in zip(messages, heard, strict=True)]
+            questions = [one for one in asked if isinstance(one, _Asked)]
+            answers = _each(self._classifier.answer, [one.question for one in questions])
+            found: list[Finding | Unread] = [
+                Unread(message, one) for message, one in zip(messages, asked, strict=True) if isinstance(one, Exception)
             ]
+            for (question, policy), answer in zip(questions, answers, strict=True):
+                if isinstance(answer, Exception):
+                    found.append(Unread(question.message, answer))
+                elif answer:
+                    found.append(Finding(question.message, policy, *answer, question.conversation))
             nothing = Counter(message.author.platform for message in messages)
-            nothing.subtract(finding.message.author.platform for finding in found)
+            nothing.subtract(one.message.author.platform for one in found)
             for platform, count in (+nothing).items():
                 self.levels[platform, Level.NONE] += count
             return found
@@ -150,7 +181,9 @@ class Guard:
             self._memory.drop(space=space)
         self._store.move(space, to)
 
-    def _take(self, message: Message, heard: Heard) -> tuple[Question, Policy] | None:
+    def _take(self, message: Message, heard: Heard | Exception) -> _Asked | None:
+        if isinstance(heard, Exception):
+            raise heard
         self.heard_at[message.author.platform] = message.sent_at
         policy = self._policy_of(message.space)
         now = min(message.sent_at, self._clock())
@@ -158,11 +191,7 @@ class Guard:
         question = self._classifier.take(
             conversation, message, heard, policy.sensitivity, policy.shift, thorough=self._thorough
         )
-        return (question, policy) if question else None
-
-    def _finding(self, question: Question, policy: Policy, threat: Assessment, disclosure: Assessment) -> Finding:
-        behind = self._classifier.behind(question) if disclosure.crisis else []
-        return Finding(question.message, policy, threat, disclosure, behind, question.conversation)
+        return _Asked(question, policy) if question else None
 
     def _record(self, finding: Finding) -> list[Decision]:
         decisions = [self._folded(finding, found) for found in one_reading(finding.threat, finding.disclosure)]
@@ -239,6 +268,24 @@ class Guard:
         if case is None or case.level < Level.ALERT or found.at - case.seen_at > policy.incident_gap:
             return None
         return case
+
+
+def _tried(step: Callable[..., _T], *what: Any) -> _T | Exception:
+    """Take a step and return its result or what it raised: what somebody writes must not stop the reading of others."""
+    try:
+        return step(*what)
+    except InputError:
+        raise  # the database
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is told)
+        return error
+
+
+def _each(step: Callable[[Sequence[Any]], list[_T]], batch: Sequence[Any]) -> Sequence[_T | Exception]:
+    """Take a step with everything or, where that fails, with each by itself; return the results, or what it raised."""
+    done = _tried(step, batch)
+    if not isinstance(done, Exception):
+        return done
+    return [done] if len(batch) == 1 else [_each(step, [one])[0] for one in batch]
 
 
 def _written(conversation: Conversation, message: Message, author: Account) -> list[str]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
-from itertools import chain
-from typing import TypeVar
 
-from bot.guard import Finding, Guard
+from bot.guard import Finding, Guard, Unread
 from bot.outbox import Outbox, to_its_end
 from classifiers.conversation import Message
 from classifiers.errors import InputError
@@ -23,8 +20,6 @@ AT_ONCE = 128
 _MOST_FOUND = 256  # that wait to be recorded, before reading pauses
 
 _Mark = asyncio.Future[None]
-_One = TypeVar("_One", bound=Message | Finding)
-_Other = TypeVar("_Other")
 
 
 class Inbox:
@@ -106,8 +101,11 @@ class Inbox:
             batch.append(self._queue.get_nowait())
         self._working += len(batch) - taken
         messages = [one for one in batch if isinstance(one, Message)]
-        for finding in await asyncio.to_thread(self._try, self._guard.read, messages):
-            self._found.put_nowait(finding)
+        for one in await asyncio.to_thread(self._guard.read, messages):
+            if isinstance(one, Unread):
+                self._fail(one.message, one.error)
+            else:
+                self._found.put_nowait(one)
         for mark in batch:
             if not isinstance(mark, Message):
                 self._found.put_nowait(mark)  # behind everything that was handed over before it
@@ -125,26 +123,29 @@ class Inbox:
         self._working += len(batch) - taken
         self._room.set()
         findings = [one for one in batch if isinstance(one, Finding)]
-        await asyncio.to_thread(self._try, self._guard.record, findings)
+        await asyncio.to_thread(self._try_to_record, findings)
         self._working -= len(batch)
         for mark in batch:
             if not isinstance(mark, Finding) and not mark.done():
                 mark.set_result(None)
         self._outbox.wake()
 
-    def _try(self, step: Callable[[list[_One]], list[_Other]], batch: list[_One]) -> list[_Other]:
-        """Take a step with everything; what fails by itself, too, is left out, and costs nothing else."""
+    def _try_to_record(self, findings: list[Finding]) -> None:
+        """Record everything; what fails by itself, too, is left out, and costs nothing else."""
         try:
-            return step(batch)
+            self._guard.record(findings)
         except InputError:
             raise  # the database: nothing can be recorded any more
-        except Exception as error:  # what somebody writes must not stop the reading of others
-            if len(batch) > 1:
-                return [*chain.from_iterable(self._try(step, [one]) for one in batch)]
-            log.error("a message could not be read or recorded and was left out", exc_info=error)
-            for one in batch:
-                self._leave_out(one if isinstance(one, Message) else one.message, "unreadable")
-            return []
+        except Exception as error:  # noqa: BLE001 (what somebody writes must not stop the recording of others)
+            if len(findings) == 1:
+                self._fail(findings[0].message, error)
+            else:
+                for one in findings:
+                    self._try_to_record([one])
+
+    def _fail(self, message: Message, error: Exception) -> None:
+        log.error("a message could not be read or recorded and was left out", exc_info=error)
+        self._leave_out(message, "unreadable")
 
     def _leave_out(self, message: Message, reason: str) -> None:
         self.left_out[message.author.platform, reason] += 1

@@ -56,7 +56,19 @@ class Question(NamedTuple):
     conversation: Conversation
     exchange: Exchange
     sensitivity: Sensitivity
-    shift: Mapping[Kind, float]
+    shift: Mapping[Kind, float] = _UNMOVED
+    thorough: bool = False
+
+
+class Answer(NamedTuple):
+    """How a conversation reads, as a threat and as a disclosure.
+
+    `behind` are the threats that are aimed at the author of the message, where they despair.
+    """
+
+    threat: Assessment
+    disclosure: Assessment
+    behind: Sequence[Assessment]
 
 
 class Classifier:
@@ -103,17 +115,15 @@ class Classifier:
         exchange = conversation.exchange(message.author)
         if not (thorough or any(line.noted for line in exchange.mine)):
             return None
-        return Question(message, conversation.copy(), exchange, sensitivity, shift)
+        return Question(message, conversation.copy(), exchange, sensitivity, shift, thorough)
 
-    def answer(
-        self, questions: Sequence[Question], *, thorough: bool = False
-    ) -> list[tuple[Assessment, Assessment] | None]:
-        """Return how the conversations read, each as a threat and as a disclosure.
+    def answer(self, questions: Sequence[Question]) -> list[Answer | None]:
+        """Return how the conversations read.
 
-        None where there is no level of either kind and no despair of the author, except with `thorough`.
+        None where there is no level of either kind and no despair of the author, except for `thorough` questions.
         """
         self._read_unread(question.exchange for question in questions)
-        return [self._answer(question, thorough=thorough) for question in questions]
+        return [*map(self._answer, questions)]
 
     def assess(
         self, conversation: Conversation, message: Message, sensitivity: Sensitivity
@@ -122,22 +132,8 @@ class Classifier:
         (heard,) = self.hear([message])
         self._take(conversation, message, heard)
         exchange = conversation.exchange(message.author)
-        question = Question(message, conversation, exchange, sensitivity, _UNMOVED)
+        question = Question(message, conversation, exchange, sensitivity)
         return self._assessed(question, *self._reached(question))
-
-    def behind(self, question: Question) -> list[Assessment]:
-        """Return the threats aimed at the author of the message, for when they despair."""
-        message, conversation = question.message, question.conversation
-        found = []
-        for sender in dict.fromkeys(line.author for line in question.exchange.theirs if line.noted):
-            exchange = conversation.exchange(sender)
-            if exchange.mine:
-                said = replace(message, id=exchange.mine[0].message_id, author=sender)
-                about = question._replace(message=said, exchange=exchange)
-                threat, _ = self._assessed(about, *self._reached(about))
-                if threat.level and threat.target == message.author:
-                    found.append(threat)
-        return found
 
     def forget_despair(self, conversation: Conversation, account: Account) -> None:
         """Let no line of an account show despair any more; only a new one will."""
@@ -157,11 +153,26 @@ class Classifier:
         line.earlier = None
         return conversation.noted(line.author)
 
-    def _answer(self, question: Question, *, thorough: bool) -> tuple[Assessment, Assessment] | None:
+    def _answer(self, question: Question) -> Answer | None:
         scores, reached = self._reached(question)
-        if thorough or any(reached.values()) or _despairs(question.exchange, question.message.author):
-            return self._assessed(question, scores, reached)
-        return None
+        if not (question.thorough or any(reached.values()) or _despairs(question.exchange, question.message.author)):
+            return None
+        threat, disclosure = self._assessed(question, scores, reached)
+        return Answer(threat, disclosure, self._behind(question) if disclosure.crisis else ())
+
+    def _behind(self, question: Question) -> list[Assessment]:
+        """Return the threats aimed at the author of the message, for when they despair."""
+        message, conversation = question.message, question.conversation
+        found = []
+        for sender in dict.fromkeys(line.author for line in question.exchange.theirs if line.noted):
+            exchange = conversation.exchange(sender)
+            if exchange.mine:
+                said = replace(message, id=exchange.mine[0].message_id, author=sender)
+                about = question._replace(message=said, exchange=exchange)
+                threat, _ = self._assessed(about, *self._reached(about))
+                if threat.level and threat.target == message.author:
+                    found.append(threat)
+        return found
 
     def _reached(self, question: Question) -> tuple[dict[Kind, float], dict[Kind, Level]]:
         """Return the scores, and the levels that they reach by themselves."""
@@ -236,10 +247,10 @@ class Classifier:
     def _end(self, lines: Sequence[Line], heard: Sequence[list[str]], begun: Floats) -> None:
         """Read lines of these words, of which that much is read."""
         readings = self.reader.end(begun, heard, [line.before for line in lines])
-        for line, said, reading in zip(lines, heard, readings, strict=True):
-            line.features, line.scores = reading
+        for line, said, (features, scores) in zip(lines, heard, readings, strict=True):
             if shows_despair(said):
-                line.scores[_DISTRESS] = 1.0
+                scores[_DISTRESS] = 1.0
+            line.features, line.scores = features, scores
 
     def _coercion(self, line: Line) -> float:
         """Return how clearly a line coerces, 0 for one that hardly does."""

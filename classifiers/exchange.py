@@ -34,7 +34,7 @@ class Line(msgspec.Struct, eq=False, gc=False):
     """A message in the ring: 200 characters to show, its last word and the one that its first continues.
 
     `noted` is whether it may matter, `earlier` what stood there before an edit. `features` and `scores` are what the
-    model reads, empty until then; arrays, because the garbage collector looks through anything else again and again.
+    model reads, empty until then; numpy's arrays, because the garbage collector looks through lists again and again.
     """
 
     message_id: str

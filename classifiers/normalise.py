@@ -340,7 +340,7 @@ UNSETTLED, LONE, SIGN, WORDS = "\0", "\1", "\2", "\3"
 """How a piece begins that is not one word: it reads otherwise beside others, is a letter alone, has none, or has some.
 
 A piece is what stands between spaces in a text: a word in normal form, or one of these and words with spaces between.
-It is a string, because the garbage collector looks through anything else again and again.
+It is a string, because the garbage collector looks through tuples again and again.
 """
 
 

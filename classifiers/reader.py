@@ -7,7 +7,7 @@ as a row of an array; the lines of a batch stand end to end in one row of number
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from threading import Lock
 from typing import NamedTuple
@@ -23,6 +23,8 @@ from classifiers.terms import END, START, weight
 from classifiers.vocabulary import NOTHING, UNKNOWN
 
 _MOST_WORDS, _MOST_WHOLE = 48_000, 12_000
+_MOST_SHOWN, _MOST_BEGUN = 16_000, 8_000
+"""Words, and characters, that are worked on at once, of which each takes some hundred bytes meanwhile."""
 _MARGIN = 0.01
 """More than single precision loses in the exact sums."""
 _JUDGED = slice(HIDDEN, HIDDEN + len(MARKERS))
@@ -84,7 +86,7 @@ class Reader:
         self._places = Places(_paired(firsts, seconds))
         self._rows = np.append(rows, 0)
         self._sizes = np.append(model.sizes[rows], np.float32(0))[:, np.newaxis]
-        self._pairs = np.zeros((len(self._rows), self._bound.rows.shape[1]), dtype=np.float32)
+        self._pairs = np.zeros((len(self._rows), self._bound.rows.shape[1]), dtype=np.float32)  # of markers only
         self._pairs[:, : len(MARKERS)] = model.steps[self._rows, _JUDGED] * self._sizes
         self._ending = np.zeros((len(known.paired) + UNKNOWN + 2, self._pairs.shape[1]), dtype=np.float32)
         np.maximum.at(self._ending, seconds, self._pairs[:-1])
@@ -95,15 +97,16 @@ class Reader:
         A line for which `markers` has False shows each marker with less than its least probability: its first pair
         counts as the most that any adds that ends so, and no sum is below the exact one.
         """
-        if not lines:
-            return Shown([], [])
-        laid = self._lay(lines, [START] * len(lines), self._bound)
-        laid.pairs[laid.starts] = self._places.nowhere
-        laid.added[:-1] += self._pairs.take(laid.pairs, axis=0)
-        laid.added[laid.starts] += self._ending.take(laid.firsts, axis=0, mode="clip")
-        sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
-        reached = np.any(sums[:, : len(MARKERS)] * laid.weights >= self._needed, axis=1)
-        return Shown(reached.tolist(), (sums[:, -1] > 0).tolist())
+        shown = Shown([], [])
+        for run in _runs([*map(len, lines)], _MOST_SHOWN):
+            laid = self._lay(lines[run], self._bound)
+            laid.added[:-1] += self._pairs.take(laid.pairs, axis=0)
+            laid.added[laid.starts] += self._ending.take(laid.firsts, axis=0, mode="clip")
+            sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
+            reached = np.any(sums[:, : len(MARKERS)] * laid.weights >= self._needed, axis=1)
+            shown.markers.extend(reached.tolist())
+            shown.watched.extend((sums[:, -1] > 0).tolist())
+        return shown
 
     def read(self, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
         """Return what each line says by itself; `before` has the words that they continue, or START."""
@@ -111,19 +114,16 @@ class Reader:
 
     def begin(self, lines: Sequence[Sequence[str]]) -> Floats:
         """Return what lines (rows) add up to whatever they continue, which is for `end` to go on from."""
-        if not lines:
-            return np.zeros((0, FEATURES), dtype=np.float32)
-        laid = self._lay(lines, [START] * len(lines), self._whole)
-        self._complete(laid, lines)
-        laid.pairs[laid.starts] = self._places.nowhere
-        laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
-        sums: Floats = np.add.reduceat(laid.added, laid.starts)
-        sums *= laid.weights
-        sums += self._model.biases
-        return sums
+        begun = np.empty((len(lines), FEATURES), dtype=np.float32)
+        for run in _runs([sum(map(len, line)) for line in lines], _MOST_BEGUN):
+            laid = self._lay(lines[run], self._whole)
+            self._complete(laid, lines[run])
+            laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
+            begun[run] = np.add.reduceat(laid.added, laid.starts) * laid.weights
+        return begun + self._model.biases
 
     def end(self, begun: Floats, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
-        """Return what each line says that continues these words; `begun` changes."""
+        """Return what each line says that continues these words."""
         if not lines:
             return []
         paired = self._model.rows.paired
@@ -131,62 +131,64 @@ class Reader:
         seconds = np.array([paired.get(line[0] if line else END, NOTHING) for line in lines])
         pairs = self._places(_paired(firsts, seconds))
         weights = weight(np.array([*map(len, lines)])).astype(np.float32)[:, np.newaxis]
-        begun += self._model.steps[self._rows[pairs]] * (self._sizes[pairs] * weights)
-        scores = begun[:, HIDDEN:].copy()
-        useful, judged = begun[:, :HIDDEN], begun[:, HIDDEN:]
+        features = begun + self._model.steps[self._rows[pairs]] * (self._sizes[pairs] * weights)
+        scores = features[:, HIDDEN:].copy()
+        useful, judged = features[:, :HIDDEN], features[:, HIDDEN:]
         np.minimum(np.maximum(useful, 0, out=useful), LOUDEST, out=useful)
         np.minimum(np.maximum(judged, -60, out=judged), 60, out=judged)
         np.exp(np.negative(judged, out=judged), out=judged)
         judged += 1
         np.reciprocal(judged, out=judged)
         scores[:, :ENGLISH] = judged[:, :ENGLISH]
-        return [Reading(*map(np.copy, told)) for told in zip(begun, scores, strict=True)]
+        return [Reading(*map(np.copy, told)) for told in zip(features, scores, strict=True)]
 
     def shares(self, words: Sequence[str], before: str) -> Floats:
         """Return what each word of a line (row) adds to the sum of each marker (column).
 
         Pairs count half for each of their words.
         """
-        laid = self._lay([words], [before], self._whole)
+        laid = self._lay([words], self._whole, before)
         self._complete(laid, [words])
         pairs = self._pairs[laid.pairs, : len(MARKERS)] * np.float32(0.5)
         shares: Floats = (laid.added[1:-1, _JUDGED] + pairs[:-1] + pairs[1:]) * laid.weights
         return shares
 
-    def _lay(self, lines: Sequence[Sequence[str]], before: Iterable[str], table: _Table) -> _Laid:
-        """Lay lines end to end, with what words add in this table."""
+    def _lay(self, lines: Sequence[Sequence[str]], table: _Table, before: str | None = None) -> _Laid:
+        """Lay lines end to end, with what words add in this table; the first pair of each is only known with `before`.
+
+        Of a single line, `before` has the word that it continues.
+        """
         sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
         ends = np.cumsum(sizes + 2) - 1
         starts = ends - sizes - 1
-        numbers = np.empty(ends[-1] + 1, dtype=np.intp)
+        numbers = np.full(ends[-1] + 1, NOTHING, dtype=np.intp)
         inside = np.ones(len(numbers), dtype=bool)
         inside[starts] = inside[ends] = False
         with self._lock:
             number = table.__getitem__
             numbers[inside] = np.fromiter(map(number, chain.from_iterable(lines)), dtype=np.intp, count=sizes.sum())
-            numbers[starts] = np.fromiter(map(number, before), dtype=np.intp, count=len(lines))
             numbers[ends] = number(END)
+            if before is not None:
+                numbers[starts] = number(before)
             table.learn()
-            asked = _paired(numbers[:-1], numbers[1:])
+            pairs = _paired(numbers[:-1], numbers[1:])
             firsts = numbers[starts + 1]
             numbers[starts] = numbers[ends] = NOTHING
             added = table.rows.take(numbers, axis=0)
-        pairs = self._places(asked)
-        pairs[ends[:-1]] = self._places.nowhere
         weights = weight(sizes).astype(np.float32)[:, np.newaxis]
-        return _Laid(numbers, pairs, starts, weights, firsts, added)
+        return _Laid(numbers, self._places(pairs), starts, weights, firsts, added)
+
+    def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]]) -> None:
+        """Work out what words add that have no number."""
+        unknown = np.flatnonzero(laid.numbers == UNKNOWN)
+        if len(unknown):
+            words = [*chain.from_iterable((START, *line, END) for line in lines)]
+            laid.added[unknown] = self._model.sums([words[place] for place in unknown])
 
     def _bounds(self, words: Sequence[str]) -> Floats:
         """Return what each word adds to each marker and to "is English", and whether it is watched for."""
         watched = np.array([*map(self._watched, words)], dtype=np.float32)
         return np.column_stack((self._model.sums(words, _DECISIVE), watched))
-
-    def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]]) -> None:
-        """Work out what words add that are not remembered."""
-        unknown = np.flatnonzero(laid.numbers == UNKNOWN)
-        if len(unknown):
-            words = [*chain.from_iterable((START, *line, END) for line in lines)]
-            laid.added[unknown] = self._model.sums([words[place] for place in unknown])
 
 
 class _Table(dict[str, int]):
@@ -229,6 +231,18 @@ class _Table(dict[str, int]):
             self._new.clear()
             while len(self._order) > self._most * 7 // 8:
                 self._freed.append(self.pop(self._order.popleft()))
+
+
+def _runs(sizes: Sequence[int], most: int) -> Iterator[slice]:
+    """Cut what has these sizes into runs that have at most so much together, or are one."""
+    start = together = 0
+    for at, size in enumerate(sizes):
+        if together + size > most and at > start:
+            yield slice(start, at)
+            start, together = at, 0
+        together += size
+    if sizes:
+        yield slice(start, len(sizes))
 
 
 def _paired(firsts: _Indices, seconds: _Indices) -> Numbers:

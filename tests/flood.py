@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from bot import inbox as inbox_module
 from bot.app import composed, now, open_classifier
 from bot.config import Config, MemorySettings
 from bot.effects import AlertModerators, Delivery, Effect, Outcome
+from bot.inbox import AT_ONCE
 from bot.parts import Parts
 from bot.sealing import one_time_seal
 from bot.store import Store
@@ -39,6 +41,7 @@ THE_REST = 200 * MIB
 """What everything else may take beyond what a Haven that has read nothing takes: queues, caches, the allocator."""
 
 MESSAGES, CHANNELS, ACCOUNTS, EDITS, CASES, PASTE = 100_000, 10_000, 50_000, 10_000, 5_000, 1_000_000
+UNSPACED, FEWEST_UNSPACED = 5_000, 2 * AT_ONCE
 CALM = (
     "hello there",
     "did you see the match yesterday?",
@@ -81,6 +84,7 @@ class Size:
     edits: int = EDITS
     cases: int = CASES
     paste: int = PASTE
+    unspaced: int = UNSPACED
     crowded: int = LONGEST
 
     def part(self, of: int) -> Size:
@@ -93,18 +97,23 @@ class Size:
             max(1, self.accounts // of),
             max(1, self.edits // of),
             max(1, self.cases // of),
+            unspaced=max(FEWEST_UNSPACED, self.unspaced // of),
             crowded=LONGEST // of,
         )
 
 
 @dataclass(frozen=True)
 class Wave:
-    """What one flood came to; memory is in bytes, `conversations` are those held in memory and those of live cases."""
+    """What one flood came to: memory in bytes when all was read and the most meanwhile.
+
+    `conversations` are those held in memory and those of live cases.
+    """
 
     name: str
     messages: int
     seconds: float
     memory: int
+    most_memory: int
     most_waiting: int
     conversations: tuple[int, int]
 
@@ -112,9 +121,9 @@ class Wave:
         """Return it as it is printed."""
         held, live = self.conversations
         return (
-            f"{self.name:>12}: {self.messages:>7,} messages at {self.messages / self.seconds:>5,.0f} a second,"
+            f"{self.name:>14}: {self.messages:>7,} messages at {self.messages / self.seconds:>5,.0f} a second,"
             f" at most {self.most_waiting:>6,} waiting; {held:>6,} conversations, {live:,} of live cases;"
-            f" {self.memory / MIB:,.0f} MiB"
+            f" {self.memory / MIB:,.0f} MiB, at most {self.most_memory / MIB:,.0f}"
         )
 
 
@@ -129,6 +138,7 @@ class Flood:
 
     async def pour(self, name: str, messages: Iterator[Message], *, crowd: bool = False) -> Wave:
         """Hand messages over as fast as they are taken, or (`crowd`) all at once; return what that came to."""
+        _forget_most_memory()
         inbox, start, most, count = self.parts.inbox, time.monotonic(), 0, 0
         pending: set[asyncio.Task[None]] = set()
         for message in messages:
@@ -148,7 +158,9 @@ class Flood:
             await asyncio.sleep(0.01)
         gc.collect()
         took = time.monotonic() - start
-        return Wave(name, count, took, resident_memory(), most, self.parts.guard.conversations)
+        return Wave(
+            name, count, took, resident_memory(), resident_memory("VmHWM"), most, self.parts.guard.conversations
+        )
 
     def chatter(self) -> Iterator[Message]:
         """Yield ordinary chat of many accounts in many channels."""
@@ -171,6 +183,14 @@ class Flood:
     def paste(self) -> Iterator[Message]:
         """Yield one message that is far too long."""
         yield self._message(1, 1, ("pay me or else " * self.size.paste)[: self.size.paste], 2)
+
+    def unspaced(self) -> Iterator[Message]:
+        """Yield long messages of a single word, no two of them the same, that none is left out early."""
+        for number in range(self.size.unspaced):
+            text = "".join(
+                self._random.choices(("send", "money", "photo", "video", "family", "please"), k=LONGEST // 4)
+            )
+            yield self._message(3 + number % 8, number % 20, text, 2)
 
     def edits(self) -> Iterator[Message]:
         """Yield one message that is edited over and over."""
@@ -212,6 +232,7 @@ async def flood(
                 ("chatter", over.chatter()),
                 ("widest lines", over.widest()),
                 ("one paste", over.paste()),
+                ("without spaces", over.unspaced()),
                 ("edits of one", over.edits()),
                 ("all at once", over.crowd()),
             ):
@@ -220,6 +241,8 @@ async def flood(
                 told(wave)
                 if wave.memory > bound(before, size):
                     wrong.append(f"{name}: memory is above the bound")
+                if wave.most_memory - wave.memory > THE_REST:
+                    wrong.append(f"{name}: memory was above what is left for reading")
                 if wave.conversations[0] > most:
                     wrong.append(f"{name}: {wave.conversations[0]} conversations, above {most}")
                 if wave.most_waiting > most_waiting() + 64:
@@ -252,11 +275,16 @@ def most_waiting() -> int:
     return inbox_module.CAPACITY + inbox_module.MOST_DELAYED
 
 
-def resident_memory() -> int:
-    """Return how many bytes of memory this process takes now."""
+def resident_memory(what: str = "VmRSS") -> int:
+    """Return how many bytes of memory this process takes now or (VmHWM) took at most since that was forgotten."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    (line,) = [line for line in status.splitlines() if line.startswith(f"{what}:")]
     return int(line.split()[1]) * 1024
+
+
+def _forget_most_memory() -> None:
+    with suppress(OSError):  # where it is not allowed, the most is that of the whole life
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 @click.command(help=__doc__.split("\n")[0])

@@ -13,7 +13,7 @@ from byhand import Meaning, adding_model
 
 from classifiers.artefact import bundled, load
 from classifiers.assessment import Assessment, Kind, Level, Marker, Sensitivity
-from classifiers.classifier import COERCIVE, Classifier
+from classifiers.classifier import COERCIVE, Answer, Classifier
 from classifiers.conversation import Account, Message
 from classifiers.corpus import load_corpus
 from classifiers.exchange import RING, Conversation
@@ -93,9 +93,7 @@ def read(
     return classifier.assess(conversation, message, sensitivity)
 
 
-def found_in(
-    classifier: Classifier, conversation: Conversation, message: Message
-) -> tuple[Assessment, Assessment] | None:
+def found_in(classifier: Classifier, conversation: Conversation, message: Message) -> Answer | None:
     """Return what the quick path finds."""
     (heard,) = classifier.hear([message])
     question = classifier.take(conversation, message, heard, Sensitivity.NORMAL)
@@ -464,6 +462,30 @@ def test_a_long_line_is_read_to_its_end_though_only_its_beginning_is_kept() -> N
     assert line.features.tolist() == whole.features.tolist()
 
 
+@pytest.mark.parametrize("length", [200, 201])
+def test_a_line_is_read_to_its_last_letter(length: int) -> None:
+    classifier, conversation = Classifier(a_model()), Conversation(START)
+    (message,) = said("A: " + "fine " * length)
+    message = replace(message, text=f"{message.text[: length - 10]} confiding")
+    assert len(message.text) == length
+    found_in(classifier, conversation, message)
+    read(classifier, conversation, message)
+    (line,) = conversation.lines
+    (whole,) = classifier.reader.read([words(message.text)], ["^"])
+    assert line.features.tolist() == whole.features.tolist()
+
+
+def test_an_edit_is_read_as_of_the_latest_line() -> None:
+    classifier, conversation = Classifier(a_model()), Conversation(START)
+    threat, answer = said("A: pay or i post it", "B: hello")
+    first = found_in(classifier, conversation, threat)
+    found_in(classifier, conversation, replace(answer, sent_at=START + timedelta(days=4)))
+    again = found_in(classifier, conversation, threat)
+    assert first
+    assert again
+    assert again.threat.score < first.threat.score
+
+
 def test_a_forward_says_nothing() -> None:
     classifier = Classifier(a_model())
     (message,) = said("A: pay or i post it")
@@ -478,7 +500,7 @@ def test_a_phrase_of_despair_is_heard_although_the_model_knows_none_of_its_words
     assert classifier.reader.shown([words(message.text)]).markers == [False]
     found = found_in(classifier, conversation, message)
     assert found
-    assert found[1].crisis
+    assert found.disclosure.crisis
 
 
 def test_what_stood_there_before_an_edit_is_not_kept() -> None:

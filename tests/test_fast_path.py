@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -16,16 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.effects import Effect
-from bot.guard import Guard
+from bot.guard import Finding, Guard, Unread
+from bot.inbox import AT_ONCE
 from bot.memory import Memory
 from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
 from classifiers import despair
 from classifiers.artefact import bundled, load
-from classifiers.assessment import Kind, Level
-from classifiers.classifier import LEAST, Classifier
-from classifiers.conversation import Message
+from classifiers.assessment import Assessment, Level
+from classifiers.classifier import LEAST, Answer, Classifier, Question
+from classifiers.conversation import Account, Message
 from classifiers.corpus import Labelled, load_corpus
 from classifiers.despair import shows_despair
 from classifiers.model import MARKERS, Model
@@ -37,7 +41,7 @@ from classifiers.terms import START, word_terms
 from classifiers.vocabulary import Vocabulary
 from classifiers.words import words
 
-_Decided = tuple[str, Kind, Level, bool, tuple[Effect, ...]]
+_Decided = tuple[Assessment, tuple[Effect, ...]]
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 _PARTS = (
     "i a no No, no. pay $ 0 1 3 7 @ @sam #general > >>> - -- -# s e n d s3nd m0ney 3v3 mp3 10am 100% %73 don't I'm x-y "
@@ -126,15 +130,17 @@ def test_more_words_than_are_remembered_hide_nothing(haven: Model, at_once: int)
         assert reader.shown([["thanks"], telling, ["y" * 100]]).markers == [False, True, True]
 
 
+@pytest.mark.parametrize("most", [8, 500])
 def test_after_any_number_of_words_lines_say_what_they_said(
-    haven: Model, conversations: Sequence[Labelled], monkeypatch: pytest.MonkeyPatch
+    haven: Model, conversations: Sequence[Labelled], monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr("classifiers.reader._MOST_WORDS", 500)
+    monkeypatch.setattr("classifiers.reader._MOST_WORDS", most)
+    monkeypatch.setattr("classifiers.reader._MOST_WHOLE", most)
     reader = Reader(haven, LEAST, despair.may_show_despair)
     lines = [words(message.text) for one in conversations[:100] for message in one.messages]
     before = [START] * len(lines)
     first = reader.read(lines[:64], before[:64]), reader.shown(lines[:64])
-    with ThreadPoolExecutor(4) as threads:
+    with in_turns(), ThreadPoolExecutor(4) as threads:
         reading = threads.map(lambda at: reader.read(lines[at : at + 7], before[at : at + 7]), range(0, len(lines), 7))
         shown = threads.map(lambda at: reader.shown(lines[at : at + 5]).markers, range(0, len(lines), 5))
         in_pieces, shown_in_pieces = [*chain.from_iterable(reading)], [*chain.from_iterable(shown)]
@@ -145,6 +151,65 @@ def test_after_any_number_of_words_lines_say_what_they_said(
         assert reading_then.scores.tolist() == expected.scores.tolist()
         assert reading_then.features.base is None
         assert shown_then or not counting(alone, line, START)
+
+
+@contextmanager
+def in_turns() -> Iterator[None]:
+    """Let threads take turns all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_a_word_is_watched_for_again_after_it_was_let_go_and_no_other_in_its_place(
+    haven: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifiers.reader._MOST_WORDS", 8)
+    reader = Reader(haven, LEAST, {"watched": True}.__contains__)
+    assert reader.shown([["watched"]]).watched == [True]
+    for number in range(40):
+        assert reader.shown([[f"x{number}"]]).watched == [False]
+    assert reader.shown([["watched"], ["x39"]]).watched == [True, False]
+
+
+def test_the_words_that_were_met_last_are_remembered_and_no_long_ones(
+    haven: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifiers.reader._MOST_WORDS", 80)
+    asked: list[str] = []
+
+    def watched(word: str) -> bool:
+        asked.append(word)
+        return False
+
+    reader = Reader(haven, LEAST, watched)
+    for number in range(200):
+        reader.shown([[f"x{number}", "y" * 25]])
+    asked.clear()
+    reader.shown([[f"x{number}" for number in range(131, 200)]])
+    assert asked == []
+    reader.shown([["x120", "y" * 25]])
+    assert asked == ["x120"]
+
+
+def test_long_lines_are_read_a_few_at_a_time(
+    classifier: Classifier, conversations: Sequence[Labelled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [words(message.text) for one in conversations[:20] for message in one.messages]
+    together = classifier.reader.shown(lines), classifier.reader.begin(lines).tolist()
+    monkeypatch.setattr("classifiers.reader._MOST_SHOWN", 30)
+    monkeypatch.setattr("classifiers.reader._MOST_BEGUN", 90)
+    assert (classifier.reader.shown(lines), classifier.reader.begin(lines).tolist()) == together
+
+
+def test_what_was_begun_can_be_ended_again(classifier: Classifier) -> None:
+    line = ["send", "me", "money"]
+    begun = classifier.reader.begin([line])
+    first, again = (classifier.reader.end(begun, [line], ["please"]) for _ in range(2))
+    assert first[0].scores.tolist() == again[0].scores.tolist()
 
 
 def test_lines_read_together_say_what_each_says_alone(
@@ -165,18 +230,15 @@ def counting(reader: Reader, line: Sequence[str], before: str) -> bool:
 
 
 def decided(
-    classifier: Classifier, messages: Sequence[Message], *, thorough: bool
-) -> list[tuple[str, Kind, Level, bool, tuple[Effect, ...]]]:
+    classifier: Classifier, messages: Sequence[Message], *, thorough: bool = False, at_once: int = 10_000
+) -> list[_Decided]:
     """Return every decision that is more than nothing, with what follows from it."""
     with closing(Store(None, one_time_seal())) as store:
-        memory = Memory(10, timedelta(days=400))
+        memory = Memory(1_000, timedelta(days=400))
         guard = Guard(classifier, memory, store, lambda _: Policy(salt="s"), lambda: NOON, thorough=thorough)
-        found = guard.receive(messages)
-    return [
-        (one.found.message_id, one.found.kind, one.found.level, one.found.crisis, one.effects)
-        for one in found
-        if one.found.level or one.effects
-    ]
+        batches = [messages[at : at + at_once] for at in range(0, len(messages), at_once)]
+        found = [*chain.from_iterable(map(guard.receive, batches))]
+    return [(one.found, one.effects) for one in found if one.found.level or one.effects]
 
 
 def test_every_decision_is_the_one_of_the_thorough_path(
@@ -184,10 +246,70 @@ def test_every_decision_is_the_one_of_the_thorough_path(
 ) -> None:
     levels = set()
     for one in conversations:
-        quick = decided(classifier, one.messages, thorough=False)
+        quick = decided(classifier, one.messages)
         assert quick == decided(classifier, one.messages, thorough=True), one.id
-        levels |= {level for _, _, level, _, _ in quick}
+        levels |= {found.level for found, _ in quick}
     assert levels >= {Level.NOTICE, Level.ALERT, Level.ADVISE}
+
+
+def interleaved(conversations: Sequence[Labelled]) -> Iterator[Message]:
+    """Yield the lines of all in turn, each in a channel of its own, with edits, doubles, forwards and bystanders."""
+    for lines in zip_longest(*(one.messages for one in conversations)):
+        for number, line in enumerate(lines):
+            if line:
+                message = replace(line, id=f"{number} {line.id}", space=f"{number % 3}", channel=f"{number}")
+                yield message
+                match (number + len(line.text)) % 9:
+                    case 0:
+                        yield replace(message, text=f"{message.text} ok")
+                    case 1:
+                        yield replace(message, text="never mind")
+                    case 2:
+                        yield message
+                    case 3:
+                        yield replace(message, id=f"{message.id} f", forwarded=True)
+                    case 4:
+                        bystander = Account(message.author.platform, f"bystander {number}")
+                        yield replace(message, id=f"{message.id} b", author=bystander, text="what is going on", to=())
+                    case 5:
+                        target = message.to[:1] or (message.author,)
+                        yield replace(message, id=f"{message.id} d", author=target[0], text="i want to die", to=())
+
+
+@pytest.mark.parametrize("at_once", [3, AT_ONCE, 100_000])
+def test_decisions_are_the_same_however_many_messages_are_read_at_once(
+    classifier: Classifier, conversations: Sequence[Labelled], at_once: int
+) -> None:
+    messages = [*interleaved(conversations[::4])]
+    one_by_one = decided(classifier, messages, at_once=1)
+    together = decided(classifier, messages, at_once=at_once)
+    assert together == one_by_one
+    assert {found.level for found, _ in together} >= {Level.NOTICE, Level.ALERT, Level.ADVISE}
+    assert any(found.crisis for found, _ in together)
+
+
+def test_what_cannot_be_read_changes_no_decision_about_others(
+    classifier: Classifier, conversations: Sequence[Labelled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [*interleaved(conversations[::16])]
+    expected = decided(classifier, messages)
+    assert expected
+    answer = Classifier.answer
+
+    def fail(self: Classifier, questions: Sequence[Question]) -> list[Answer | None]:
+        if any(question.message.id == "bad" for question in questions):
+            raise ValueError("bad")
+        return answer(self, questions)
+
+    monkeypatch.setattr(Classifier, "answer", fail)
+    bad = replace(messages[0], id="bad", channel="elsewhere", text="pay me or i leak your nudes to your family")
+    with closing(Store(None, one_time_seal())) as store:
+        memory = Memory(1_000, timedelta(days=400))
+        guard = Guard(classifier, memory, store, lambda _: Policy(salt="s"), lambda: NOON)
+        read = guard.read([bad, *messages])
+        assert [one.message.id for one in read if isinstance(one, Unread)] == ["bad"]
+        found = guard.record([one for one in read if isinstance(one, Finding)])
+    assert [(one.found, one.effects) for one in found if one.found.level or one.effects] == expected
 
 
 @pytest.mark.parametrize("phrase", [phrase for _, phrase in despair._PHRASES])
@@ -201,6 +323,21 @@ def test_a_phrase_of_despair_is_sought_wherever_it_stands(phrase: str) -> None:
             assert shows_despair(heard)
 
     holds()
+
+
+def test_a_word_that_two_threads_work_out_is_let_go_once() -> None:
+    both = Barrier(2)
+
+    def work_out(word: str) -> str:
+        if word == "both":
+            both.wait(20)
+        return word
+
+    recent = Recent(work_out, most=4)
+    with ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(recent.__getitem__, ["both", "both"])] == ["both", "both"]
+    assert [recent[str(number)] for number in range(20)] == [str(number) for number in range(20)]
+    assert len(recent) == 4
 
 
 def test_what_is_remembered_is_bounded_and_worked_out_once() -> None:

@@ -37,7 +37,7 @@ async def test_a_small_flood_stays_within_every_bound(
     waves, wrong = await flood(Size().part(200), classifier, tmp_path, resident_memory())
     assert wrong == []
     assert [wave.name for wave in waves] == [
-        "raid", "chatter", "widest lines", "one paste", "edits of one", "all at once",
+        "raid", "chatter", "widest lines", "one paste", "without spaces", "edits of one", "all at once",
     ]  # fmt: skip
     assert waves[-1].messages == 800
     assert waves[-1].most_waiting > 300

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from byhand import Meaning, adding_model
 
@@ -121,6 +122,19 @@ def waiting(store: Store) -> list[Effect]:
 
 
 # Reading and recording.
+
+
+@pytest.mark.parametrize(("shift", "level"), [(-0.5, Level.ALERT), (0.0, Level.NOTICE), (0.5, Level.NOTICE)])
+def test_the_rulings_of_a_space_move_what_it_is_alerted_of(store: Store, shift: float, level: Level) -> None:
+    meaning = Meaning((Marker.PAYMENT_DEMAND, Marker.SHARE_THREAT), {Kind.THREAT: 0.5})
+    model = adding_model({"menace": meaning}, rare=-6)
+    (found, _) = guard_of(store, Classifier(model), thorough=True).receive(says(["menace"], space="elsewhere"))
+    alert = 1 / (1 + np.exp(-(np.log(found.found.score / (1 - found.found.score)) + 0.25)))
+    thresholds = dict.fromkeys(Sensitivity, dict.fromkeys(GROUPS, Thresholds(0, float(alert), 1)))
+    classifier = Classifier(replace(model, thresholds=dict.fromkeys(Kind, thresholds)))
+    policy = Policy(shift={Kind.THREAT: shift})
+    decisions = guard_of(store, classifier, lambda _: policy).receive(says(["menace"]))
+    assert [decision.found.level for decision in decisions if decision.found.kind is Kind.THREAT] == [level]
 
 
 def test_ordinary_chat_is_recorded_nowhere(store: Store, classifier: Classifier) -> None:

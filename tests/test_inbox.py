@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from byhand import Meaning, adding_model
@@ -18,7 +19,7 @@ from bot import inbox as inbox_module
 from bot.app import composed, serve
 from bot.config import Config
 from bot.effects import Delivery, Effect, Outcome
-from bot.guard import Decision, Finding, Guard
+from bot.guard import Decision, Finding, Guard, Unread
 from bot.inbox import Inbox
 from bot.logs import TextLine
 from bot.memory import Memory
@@ -28,13 +29,13 @@ from bot.policy import Policy
 from bot.sealing import one_time_seal
 from bot.store import Store
 from classifiers.assessment import Kind, Marker
-from classifiers.classifier import Classifier, Heard
+from classifiers.classifier import Classifier, Question
 from classifiers.conversation import Account, Message
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KAYLA, SAM = Account("console", "kayla"), Account("console", "Sam")
 CAPACITY = 300
-POISON = "poison"
+POISON = "poison menace"
 MENACE = Meaning((Marker.PAYMENT_DEMAND, Marker.PRESSURE), {Kind.THREAT: 9})
 
 
@@ -50,7 +51,7 @@ class Watched(Guard):
         self.heard: list[str] = []
         self.batches: list[int] = []
 
-    def read(self, messages: Iterable[Message]) -> list[Finding]:
+    def read(self, messages: Iterable[Message]) -> list[Finding | Unread]:
         batch = list(messages)
         self.reached.set()
         self.gate.wait(20)
@@ -283,24 +284,42 @@ async def test_what_a_message_leads_to_is_delivered_without_being_asked_for(
     assert [type(effect).__name__ for effect in platform.performed[:2]] == ["AlertModerators", "AdviseTarget"]
 
 
-class Choking(Watched):
-    """A guard that cannot read some words, and has read what came before them."""
+def messages_in(what: Iterable[Any]) -> Iterator[Message]:
+    """Yield the messages that a step of the classifier is given."""
+    for one in what:
+        if isinstance(one, Message):
+            yield one
+        elif isinstance(one, list):
+            yield from messages_in(one)
+        elif isinstance(one, Question):
+            yield one.message
 
-    def read(self, messages: Iterable[Message]) -> list[Finding]:
-        findings: list[Finding] = []
-        for message in messages:
-            if message.text == POISON:
-                raise ValueError(message.text)
-            findings += super().read([message])
-        return findings
+
+@pytest.fixture(params=["hear", "take", "answer"])
+def choking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reading of some words fail, at one step after the other."""
+    step = request.param
+    real = getattr(Classifier, step)
+
+    def fail(self: Classifier, *what: Any, **how: Any) -> Any:
+        if any(POISON in one.text for one in messages_in(what)):
+            raise ValueError(POISON)
+        return real(self, *what, **how)
+
+    monkeypatch.setattr(Classifier, step, fail)
 
 
 @pytest.mark.parametrize("position", range(4))
+@pytest.mark.usefixtures("choking")
 async def test_a_message_that_cannot_be_read_is_left_out_and_costs_no_other(
-    store: Store, outbox: Outbox, platform: Noting, position: int, caplog: pytest.LogCaptureFixture
+    store: Store,
+    guard: Watched,
+    inbox: Inbox,
+    outbox: Outbox,
+    platform: Noting,
+    position: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    guard = Choking(store)
-    inbox = Inbox(guard, outbox)
     messages = [*said(0), *said(1, text="menace"), *said(2)]
     messages.insert(position, said(9, text=POISON)[0])
     await put_all(inbox, messages)
@@ -310,7 +329,8 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_costs_no_other(
         await put_all(inbox, said(3))
         await inbox.caught_up()
         await until(lambda: store.next_due("console") is None)
-    assert list(dict.fromkeys(guard.heard)) == names(range(4))
+    assert inbox.left_out == {("console", "unreadable"): 1}
+    assert guard.levels.total() == 4
     kinds = [type(effect).__name__ for effect in platform.performed]
     assert (kinds.count("AlertModerators"), kinds.count("AdviseTarget")) == (1, 1)
     logged = [TextLine().format(record) for record in caplog.records]
@@ -399,25 +419,6 @@ async def test_a_guard_that_fails_ends_the_run(inbox: Inbox, guard: Watched, sto
         with pytest.raises(ExceptionGroup) as failed:
             await task
     assert "closed" in str(failed.value.exceptions[0])
-
-
-async def test_a_message_that_cannot_be_read_is_left_out_and_counted_and_costs_no_other(
-    inbox: Inbox, guard: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hear = Classifier.hear
-
-    def fail(self: Classifier, messages: Sequence[Message]) -> list[Heard]:
-        for message in messages:
-            if message.id == "7":
-                raise ValueError(message.text)
-        return hear(self, messages)
-
-    monkeypatch.setattr(Classifier, "hear", fail)
-    await put_all(inbox, said(*range(20)))
-    await inbox.drain()
-    assert guard.heard == names([*range(7), *range(8, 20)])
-    assert inbox.left_out == {("console", "unreadable"): 1}
-    assert guard.levels.total() == 19
 
 
 async def test_more_than_may_wait_are_left_out_and_counted(
