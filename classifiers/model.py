@@ -95,16 +95,16 @@ class Model:
     scales: Mapping[Kind, Scale]
     thresholds: Mapping[Kind, Mapping[Sensitivity, Mapping[str, Thresholds]]]
 
-    def sums(self, words: Sequence[str], features: slice = slice(FEATURES)) -> Floats:
-        """Return what each word (row) adds to each of these features of a line (column), its pairs aside."""
+    def sums(self, words: Sequence[str]) -> Floats:
+        """Return what each word (row) adds to each feature of a line (column), pairs that it is part of aside."""
         rows, owners = self.rows.pieces(words)
-        sums = np.zeros((len(words), features.stop - (features.start or 0)), dtype=np.float32)
+        sums = np.zeros((len(words), FEATURES), dtype=np.float32)
         if len(rows):
             firsts = np.concatenate(([0], np.flatnonzero(owners[1:] != owners[:-1]) + 1))
-            sums[owners[firsts]] = np.add.reduceat(self.steps[rows, features] * self.sizes[rows, np.newaxis], firsts)
+            sums[owners[firsts]] = np.add.reduceat(self.steps[rows] * self.sizes[rows, np.newaxis], firsts)
         known = [(place, row) for place, row in enumerate(map(self.rows.words.get, words)) if row is not None]
         for place, row in known:
-            sums[place] += self.steps[row, features] * self.sizes[row]
+            sums[place] += self.steps[row] * self.sizes[row]
         return sums
 
     def totals(self, exchange: Exchange, now: datetime) -> dict[Kind, float]:

@@ -22,13 +22,12 @@ from classifiers.recent import LONGEST_REMEMBERED
 from classifiers.terms import END, START, weight
 from classifiers.vocabulary import NOTHING, UNKNOWN
 
-_MOST_WORDS, _MOST_WHOLE = 48_000, 12_000
+_MOST_WORDS = 32_000
 _MOST_SHOWN, _MOST_BEGUN = 16_000, 8_000
 """Words, and characters, that are worked on at once, of which each takes some hundred bytes meanwhile."""
 _MARGIN = 0.01
 """More than single precision loses in the exact sums."""
 _JUDGED = slice(HIDDEN, HIDDEN + len(MARKERS))
-_DECISIVE = slice(HIDDEN, FEATURES)
 
 _Indices = npt.NDArray[np.intp]
 
@@ -79,14 +78,15 @@ class Reader:
         self._needed = np.array(needed) - model.biases[_JUDGED] - _MARGIN
         self._lock = Lock()
         known = model.rows
-        self._bound = _Table(known.paired, _MOST_WORDS, self._bounds)
-        self._bound.rows[UNKNOWN] = np.inf
-        self._whole = _Table(known.paired, _MOST_WHOLE, model.sums)
+        self._number = _Numbers(known.paired, _MOST_WORDS)
+        self._useful = np.zeros((self._number.most, HIDDEN), dtype=np.float32)
+        self._decisive = np.zeros((self._number.most, FEATURES - HIDDEN + 1), dtype=np.float32)
+        self._decisive[UNKNOWN] = np.inf
         firsts, seconds, rows = known.pairs.T.astype(np.intp)
         self._places = Places(_paired(firsts, seconds))
         self._rows = np.append(rows, 0)
         self._sizes = np.append(model.sizes[rows], np.float32(0))[:, np.newaxis]
-        self._pairs = np.zeros((len(self._rows), self._bound.rows.shape[1]), dtype=np.float32)  # of markers only
+        self._pairs = np.zeros((len(self._rows), self._decisive.shape[1]), dtype=np.float32)  # of markers only
         self._pairs[:, : len(MARKERS)] = model.steps[self._rows, _JUDGED] * self._sizes
         self._ending = np.zeros((len(known.paired) + UNKNOWN + 2, self._pairs.shape[1]), dtype=np.float32)
         np.maximum.at(self._ending, seconds, self._pairs[:-1])
@@ -99,7 +99,7 @@ class Reader:
         """
         shown = Shown([], [])
         for run in _runs([*map(len, lines)], _MOST_SHOWN):
-            laid = self._lay(lines[run], self._bound)
+            laid = self._lay(lines[run], self._decisive)
             laid.added[:-1] += self._pairs.take(laid.pairs, axis=0)
             laid.added[laid.starts] += self._ending.take(laid.firsts, axis=0, mode="clip")
             sums = np.add.reduceat(laid.added, laid.starts, dtype=np.float64)
@@ -116,10 +116,10 @@ class Reader:
         """Return what lines (rows) add up to whatever they continue, which is for `end` to go on from."""
         begun = np.empty((len(lines), FEATURES), dtype=np.float32)
         for run in _runs([sum(map(len, line)) for line in lines], _MOST_BEGUN):
-            laid = self._lay(lines[run], self._whole)
+            laid = self._lay(lines[run], self._useful, self._decisive)
             self._complete(laid, lines[run])
-            laid.added[:-1] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
-            begun[run] = np.add.reduceat(laid.added, laid.starts) * laid.weights
+            laid.added[:-1, :FEATURES] += self._model.steps[self._rows[laid.pairs]] * self._sizes[laid.pairs]
+            begun[run] = np.add.reduceat(laid.added[:, :FEATURES], laid.starts) * laid.weights
         return begun + self._model.biases
 
     def end(self, begun: Floats, lines: Sequence[Sequence[str]], before: Iterable[str]) -> list[Reading]:
@@ -147,16 +147,16 @@ class Reader:
 
         Pairs count half for each of their words.
         """
-        laid = self._lay([words], self._whole, before)
+        laid = self._lay([words], self._useful, self._decisive, before=before)
         self._complete(laid, [words])
         pairs = self._pairs[laid.pairs, : len(MARKERS)] * np.float32(0.5)
         shares: Floats = (laid.added[1:-1, _JUDGED] + pairs[:-1] + pairs[1:]) * laid.weights
         return shares
 
-    def _lay(self, lines: Sequence[Sequence[str]], table: _Table, before: str | None = None) -> _Laid:
-        """Lay lines end to end, with what words add in this table; the first pair of each is only known with `before`.
+    def _lay(self, lines: Sequence[Sequence[str]], *tables: Floats, before: str | None = None) -> _Laid:
+        """Lay lines end to end, with what words add in these tables.
 
-        Of a single line, `before` has the word that it continues.
+        A line's first pair is left out, except that of a single line with `before`, the word that it continues.
         """
         sizes = np.fromiter(map(len, lines), dtype=np.intp, count=len(lines))
         ends = np.cumsum(sizes + 2) - 1
@@ -165,54 +165,58 @@ class Reader:
         inside = np.ones(len(numbers), dtype=bool)
         inside[starts] = inside[ends] = False
         with self._lock:
-            number = table.__getitem__
+            number = self._number.__getitem__
             numbers[inside] = np.fromiter(map(number, chain.from_iterable(lines)), dtype=np.intp, count=sizes.sum())
             numbers[ends] = number(END)
             if before is not None:
                 numbers[starts] = number(before)
-            table.learn()
+            self._learn()
             pairs = _paired(numbers[:-1], numbers[1:])
             firsts = numbers[starts + 1]
             numbers[starts] = numbers[ends] = NOTHING
-            added = table.rows.take(numbers, axis=0)
+            added = [table.take(numbers, axis=0) for table in tables]
         weights = weight(sizes).astype(np.float32)[:, np.newaxis]
-        return _Laid(numbers, self._places(pairs), starts, weights, firsts, added)
+        together = added[0] if len(added) == 1 else np.concatenate(added, axis=1)
+        return _Laid(numbers, self._places(pairs), starts, weights, firsts, together)
+
+    def _learn(self) -> None:
+        """Work out what those words add that are new."""
+        if new := self._number.new:
+            sums = self._model.sums(new)
+            rows = [self._number[word] for word in new]
+            self._useful[rows], self._decisive[rows, :-1] = sums[:, :HIDDEN], sums[:, HIDDEN:]
+            self._decisive[rows, -1] = [*map(self._watched, new)]
+            self._number.make_room()
 
     def _complete(self, laid: _Laid, lines: Sequence[Sequence[str]]) -> None:
         """Work out what words add that have no number."""
         unknown = np.flatnonzero(laid.numbers == UNKNOWN)
         if len(unknown):
             words = [*chain.from_iterable((START, *line, END) for line in lines)]
-            laid.added[unknown] = self._model.sums([words[place] for place in unknown])
-
-    def _bounds(self, words: Sequence[str]) -> Floats:
-        """Return what each word adds to each marker and to "is English", and whether it is watched for."""
-        watched = np.array([*map(self._watched, words)], dtype=np.float32)
-        return np.column_stack((self._model.sums(words, _DECISIVE), watched))
+            laid.added[unknown, :FEATURES] = self._model.sums([words[place] for place in unknown])
 
 
-class _Table(dict[str, int]):
-    """The number of each word that was met, which is that of its row, in which stands what the word adds.
+class _Numbers(dict[str, int]):
+    """The number, below `most`, of each word that was met.
 
-    A word of pairs has its own number, others have one while there is room; any more are UNKNOWN. Rows are worked out
-    when `learn` is called, which also lets the oldest words go until there is room for an eighth of `most` again.
+    A word of pairs has its own, so many others have one while there is room, any more are UNKNOWN. `new` has the words
+    that got theirs since `make_room` was last called, which lets the oldest go until there is room for an eighth again.
     """
 
-    def __init__(self, paired: Mapping[str, int], most: int, added: Callable[[Sequence[str]], Floats]) -> None:
+    def __init__(self, paired: Mapping[str, int], others: int) -> None:
         super().__init__()
         self._paired = paired
-        self._most = most
-        self._added = added
+        self._others = others
         self._next = len(paired) + UNKNOWN + 1
-        self.rows = np.zeros((self._next + most, added([""]).shape[1]), dtype=np.float32)
+        self.most = self._next + others
+        self.new: list[str] = []
         self._freed: list[int] = []
         self._order: deque[str] = deque()
-        self._new: list[str] = []
 
     def __missing__(self, word: str) -> int:
         number = self._paired.get(word)
         if number is None:
-            if len(word) > LONGEST_REMEMBERED or len(self._order) == self._most:
+            if len(word) > LONGEST_REMEMBERED or len(self._order) == self._others:
                 return UNKNOWN
             if self._freed:
                 number = self._freed.pop()
@@ -221,16 +225,14 @@ class _Table(dict[str, int]):
                 self._next += 1
             self._order.append(word)
         self[word] = number
-        self._new.append(word)
+        self.new.append(word)
         return number
 
-    def learn(self) -> None:
-        """Work out what those words add that are new."""
-        if self._new:
-            self.rows[[self[word] for word in self._new]] = self._added(self._new)
-            self._new.clear()
-            while len(self._order) > self._most * 7 // 8:
-                self._freed.append(self.pop(self._order.popleft()))
+    def make_room(self) -> None:
+        """Begin to collect new words again."""
+        self.new.clear()
+        while len(self._order) > self._others * 7 // 8:
+            self._freed.append(self.pop(self._order.popleft()))
 
 
 def _runs(sizes: Sequence[int], most: int) -> Iterator[slice]:

@@ -135,7 +135,6 @@ def test_after_any_number_of_words_lines_say_what_they_said(
     haven: Model, conversations: Sequence[Labelled], monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     monkeypatch.setattr("classifiers.reader._MOST_WORDS", most)
-    monkeypatch.setattr("classifiers.reader._MOST_WHOLE", most)
     reader = Reader(haven, LEAST, despair.may_show_despair)
     lines = [words(message.text) for one in conversations[:100] for message in one.messages]
     before = [START] * len(lines)

@@ -89,8 +89,8 @@ def test_a_message_is_bounded_however_it_is_made() -> None:
 
 
 def test_a_threat_at_the_end_of_a_long_paste_is_read(classifier: Classifier) -> None:
-    threat = "i have your nudes. send me 400 in gift cards or i send the video to your whole family"
+    threat = "i have your nudes. send me 400 in gift cards or i send the video to your whole family. "
     conversation = Conversation(NOON)
-    long = Message("1", "home", "lobby", KAYLA, "lorem ipsum dolor " * 10_000 + threat, NOON)
+    long = Message("1", "home", "lobby", KAYLA, "lorem ipsum dolor " * 10_000 + 4 * threat, NOON)
     found, _ = classifier.assess(conversation, long, Sensitivity.NORMAL)
     assert {evidence.marker for evidence in found.evidence} >= {"share_threat", "contacts_threat"}
