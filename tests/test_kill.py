@@ -326,7 +326,7 @@ def test_kills_at_the_very_first_starts_leave_nothing_broken(
     ("moment", "pages"),
     [
         (waiting("AlertModerators"), None),
-        (stuck, 1),
+        (stuck, 2),
         (waiting("AdviseTarget"), None),
         (printed("yes and a pump"), None),
     ],

@@ -896,7 +896,7 @@ async def test_what_was_fetched_is_decided_on_before_the_end(haven: Living, monk
         begun = there.parts
         with begun.guard._lock:  # nothing more is read before Haven is told to stop
             for i in range(400):
-                await there.say(there.sam, f"message number {i}, nothing in it")
+                await there.say(there.sam, f"lovely weather here, {i} degrees")
             await there.threaten(there.member("Eva"), tom)
             await until(lambda: begun.inbox.at_the_door)
             stopping = asyncio.create_task(there.stop())
