@@ -43,7 +43,8 @@ _OWN = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 def handles(text: str, *, phones: bool = True) -> frozenset[str]:
     """Return the handles in a text, each as `kind:handle`; `phones` says whether telephone numbers count."""
     plain = unicodedata.normalize("NFKC", text[:_MOST])
-    plain = "".join(one for one in plain if unicodedata.category(one) != "Cf")
+    if not plain.isascii():
+        plain = "".join(one for one in plain if unicodedata.category(one) != "Cf")
     return frozenset((*_wallets(plain), *_accounts(plain), *_tags(plain), *(_phones(plain) if phones else ())))
 
 

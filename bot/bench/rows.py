@@ -14,6 +14,7 @@ from classifiers.errors import InputError
 _TABLES = ("cases", "targets", "recipients", "outbox", "campaigns", "marks")
 _NAMES = {"id", "case_id", "space", "account", "campaign", "leader", "mark"}
 _AT_ONCE = 20_000
+_UNIQUE = 16  # hexadecimal digits, for millions of names
 
 
 def seed(folder: Path, rows: int) -> int:
@@ -64,12 +65,12 @@ def _count(store: Store, prefix: str = "") -> int:
 
 
 def _other(name: str | bytes | None, copy: int) -> str | bytes | None:
-    """Return another name of the same length and kind, always the same for the same copy."""
+    """Return another name of the same kind, always the same for the same copy; a short one gets longer, to be unique."""
     if name is None:
         return None
     if isinstance(name, bytes):
         return blake2b(name, digest_size=len(name), salt=copy.to_bytes(8, "big")).digest()
-    return blake2b(name.encode(), digest_size=32, salt=copy.to_bytes(8, "big")).hexdigest()[: len(name)]
+    return blake2b(name.encode(), digest_size=32, salt=copy.to_bytes(8, "big")).hexdigest()[: max(len(name), _UNIQUE)]
 
 
 _NUMBERED = ("outbox", "id")
