@@ -65,7 +65,7 @@ def _count(store: Store, prefix: str = "") -> int:
 
 
 def _other(name: str | bytes | None, copy: int) -> str | bytes | None:
-    """Return another name of the same kind, always the same for the same copy; a short one gets longer, to be unique."""
+    """Return another name of the same kind, always the same for the same copy; a short one gets longer."""
     if name is None:
         return None
     if isinstance(name, bytes):
