@@ -25,7 +25,47 @@ _PHRASES = (
     ("here exist wake", r"(don ?t|do not) (want to|wanna) (be here|exist|wake up)"),
     ("off", r"better off (dead|without me)"),
     ("hurt* harm* cut*", r"(hurt|harm|cut)(ing|ting)? my ?self"),
-    ("reason", r"no reason to (live|go on)"),
+    ("reason", r"(no|any|a) reason (to (live|go on|be alive|stay alive|exist)|for (living|going on))"),
+    ("point", r"(no|the|any) point (in|of) (living|being alive|going on)"),
+    ("live", r"nothing (left )?to live for"),
+    ("live", r"(don ?t|do not) deserve to live"),
+    ("living", r"(not|isn ?t|is ?n ?t) worth living"),
+    ("dead die", r"(might|may) as well (be dead|die)"),
+    ("go", r"i (just )?(can ?t|cannot) go on"),
+    ("life living alive", r"(done|tired|sick) (with|of) (life|living|this life|my life|being alive)"),
+    ("tonight now today all", r"end it (tonight|now|today|all)"),
+    (
+        "pills tablets meds medication",
+        r"(take|took|taken|taking|swallow|swallowed) (all|too many|(a|the) (lot|bunch|handful|bottle|whole bottle))"
+        r"( of)?( the| my| these| her| his)? (pills|tablets|meds|medication)",
+    ),
+    ("overdos*", r"(i|gonna|going to|want to|wanna|ll|will|just) overdos\w*"),
+    (
+        "jump jumping",
+        r"jump(ing)? (off|from|out of) (the|a|this|my) (bridge|roof|rooftop|balcony|building|window|cliff)",
+    ),
+    ("front", r"(jump|walk|step|run)(ing)? in front of (a|the) (train|bus|car|truck|tram|lorry)"),
+    (
+        "bridge roof rooftop ledge balcony tracks",
+        r"(standing|sitting) (up )?(on|at) (the|a) (edge of the )?(bridge|roof|rooftop|ledge|balcony|(train )?tracks)",
+    ),
+    ("hang* drown* shoot* throw*", r"(hang|drown|shoot|throw)(ing)? my ?self"),
+    ("wrist*", r"(cut|cutting|slit|slitting|slash) my wrists?"),
+    ("dye dy", r"(want|wanna|going|gonna) (to |too |0 )?dye?(?! (my|it|the|her|his|your|a|some) )(?! hair)"),
+    (
+        "tell",
+        r"tell (my )?(mum|mom|mam|mama|dad|family|parents|kids|children|wife|husband|sister|brother|daughter|son)"
+        r" (that )?i (love|loved|always loved|m sorry|am sorry)",
+    ),
+    (
+        "here around alive",
+        r"(tomorrow|tonight|soon|by then) (i|ill|i ll) (won ?t|will not|wont) be (here|around|alive)",
+    ),
+    (
+        "tomorrow night morning tonight",
+        r"(won ?t|will not|not going to|not gonna) (see|make it (to|till|until|through))"
+        r" (tomorrow|tonight|the (night|morning))",
+    ),
     ("life", r"(my )?life is over"),
     (
         "here around alive",
@@ -41,7 +81,7 @@ _PHRASES = (
     ("way", r"no way out( of this| for me| any ?more)?"),
     (
         "better easier simpler",
-        r"(better|easier|simpler) (off )?if i (was ?n ?t|were ?n ?t|am not|m not) (here|around|in it|alive)",
+        r"(better|easier|simpler) (off )?if i (just )?(was ?n ?t|were ?n ?t|am not|m not) (here|around|in it|alive)",
     ),
     ("better", r"(everyone|they|you|he|she) ?(d|would be|is|are|will be)? better (off )?if i ?m (out|gone|dead)"),
     ("alive", r"not be found alive"),
@@ -114,7 +154,7 @@ _PHRASES = (
     ("omor sinucid", r"m[aă] (omor|sinucid)"),
     ("vreau", r"nu mai vreau (s[aă] (tr[aă]iesc|fiu|exist)|nimic)"),
     # Arabic, Hindi, Tagalog, Indonesian
-    ("اموت أموت انتحر أنتحر", r"(بدي|اريد|أريد|عايز|عايزة|نفسي|ودي) (اموت|أموت|انتحر|أنتحر)"),
+    ("اموت أموت انتحر أنتحر", r"(بدي|اريد|أريد|عايز|عايزة|نفسي|ودي) (ان |أن )?(اموت|أموت|انتحر|أنتحر)"),
     ("اعيش أعيش", r"(ما بدي|مش عايز|مش عايزة|ما ابي|لا اريد|لا أريد) (اعيش|أعيش)"),
     ("حياتي", r"(انهي|أنهي) حياتي"),
     ("انتحر", r"انتحر"),
@@ -127,6 +167,27 @@ _PHRASES = (
     ("magpakamatay", r"magpakamatay"),
     ("mati bunuh akhiri", r"(mau|pengen|pingin|ingin) (mati|bunuh diri|akhiri hidup)"),
     ("hidup", r"(gak|ga|ngga|nggak|tidak) (mau|pengen|ingin) hidup( lagi)?"),
+    ("marna", r"marna chaht[aie]"),
+    ("نفسي", r"(سأقتل|ساقتل|هقتل|رح اقتل|أقتل|اقتل|بقتل|هموت|حموت) نفسي"),
+    ("mati", r"nak mati"),
+    # Czech and Slovak, Croatian and Serbian, Bulgarian, Hungarian, Greek
+    ("umr* umř* zomr* zem*", r"(chcem|chci|chcel by som) (umr[iíř][eiíyý]?\w*|umřít|zomrie[tť]|zem[rř][ií]t)"),
+    ("zabijem zabiju zabiji", r"zabij(em|u|i) s[aei]"),
+    ("umrijeti umreti umrem", r"(želim|zelim|hoću|hocu) (da )?(umrijeti|umreti|umrem)"),
+    ("živjeti zivjeti živeti ziveti", r"ne (želim|zelim) (više |vise )?([žz]ivjeti|[žz]iveti)"),
+    ("умра", r"искам да умра"),
+    ("halni", r"meg akarok halni"),
+    ("élni elni", r"nem akarok (élni|elni)"),
+    ("πεθάνω πεθανω", r"θ[έε]λω να πεθ[άα]νω"),
+    # Swedish, Danish, Norwegian, Finnish, Vietnamese, Swahili, Welsh, Hebrew, Persian
+    ("dö dø", r"(vill|vil) (dö|dø)"),
+    ("livet", r"(ta|tage) livet a[vf] m(ig|eg)"),
+    ("kuolla", r"haluan kuolla"),
+    ("chết", r"muốn chết"),
+    ("kufa", r"nataka kufa"),
+    ("marw", r"eisiau marw"),
+    ("למות", r"רוצה למות"),
+    ("بمیرم", r"(میخوام|میخواهم|می خواهم) بمیرم"),
     # Russian, Ukrainian
     ("умереть сдохнуть", r"(хочу|лучше) (умереть|сдохнуть)"),
     ("жить", r"не хочу (больше )?жить"),

@@ -205,7 +205,7 @@ def test_a_crisis_is_the_despair_of_the_target(turns: list[str], kind: Kind, cri
     assert found.crisis is crisis
 
 
-@pytest.mark.parametrize(("probability", "crisis"), [(0.59, False), (0.61, True)])
+@pytest.mark.parametrize(("probability", "crisis"), [(0.94, False), (0.96, True)])
 def test_a_crisis_is_despair_that_is_likely(probability: float, crisis: bool) -> None:
     column = np.arange(FEATURES) == HIDDEN + MARKERS.index(Marker.DISTRESS)
     biases = np.where(column, np.float32(np.log(probability / (1 - probability))), a_model().biases)

@@ -76,6 +76,56 @@ def test_despair_is_noticed_in_many_languages(text: str) -> None:
     assert shows_despair(words(f"ok. {text}!! 😭"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i took all the pills",
+        "took a whole bottle of my meds",
+        "ill end it tonight",
+        "there is no point in living",
+        "i might as well be dead",
+        "then i have no reason to be alive",
+        "I don't see a reason to live anymore",
+        "i have nothing left to live for",
+        "i cant go on",
+        "goodbye everyone, tell mum i love her",
+        "you win. tomorrow i wont be here",
+        "it would be easier if i just wasnt here tomorrow",
+        "i wanna dye i cnt take it nomore",
+        "i'm standing on the bridge",
+        "im going to jump off the roof",
+        "i wont make it through the night",
+        "main marna chahta hu",
+        "أريد أن أموت",
+        "سأقتل نفسي",
+        "chcem umrieť",
+        "ne želim više živjeti",
+        "meg akarok halni",
+        "jag vill dö",
+        "muốn chết",
+    ],
+)
+def test_plain_words_of_despair_are_heard(text: str) -> None:
+    assert shows_despair(words(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i took my meds",
+        "i wanna dye my hair",
+        "there is no point in arguing",
+        "tell mum i said hi",
+        "we can end it at six",
+        "gonna jump in the shower",
+        "standing on the stage",
+        "no reason to worry",
+    ],
+)
+def test_what_sounds_like_it_is_none(text: str) -> None:
+    assert not shows_despair(words(text))
+
+
 @pytest.mark.parametrize("apostrophe", ["", "'", "’", "‘", "`", "´", "ʼ", " ", " ' "])
 @pytest.mark.parametrize("text", ["i don{}t want to live anymore", "i DON{}T wanna be here", "i can{}t go on living"])
 def test_any_apostrophe_or_none_will_do(text: str, apostrophe: str) -> None:
