@@ -138,7 +138,7 @@ async def test_what_somebody_tells_in_private_stays_there(haven: Living, mine: b
         for line in (
             "i dont know what to do. a guy has my nudes and wants 500 or he sends them to my family",
             "he recorded me on video call and threatens to send it to all my followers",
-            "i am so scared, i cant sleep, i already paid him 200",
+            "i already paid him 200, i cant sleep, i dont want to live anymore",
         ):
             await there.telegram.business_write(connection, there.eve, line, mine=mine)
         await there.calm()
