@@ -132,6 +132,7 @@ class Classifier:
         (heard,) = self.hear([message])
         self._take(conversation, message, heard)
         exchange = conversation.exchange(message.author)
+        self._read_unread([exchange])
         question = Question(message, conversation, exchange, sensitivity)
         return self._assessed(question, *self._reached(question))
 
@@ -167,6 +168,7 @@ class Classifier:
         for sender in dict.fromkeys(line.author for line in question.exchange.theirs if line.noted):
             exchange = conversation.exchange(sender)
             if exchange.mine:
+                self._read_unread([exchange])
                 said = replace(message, id=exchange.mine[0].message_id, author=sender)
                 about = question._replace(message=said, exchange=exchange)
                 threat, _ = self._assessed(about, *self._reached(about))
@@ -175,9 +177,8 @@ class Classifier:
         return found
 
     def _reached(self, question: Question) -> tuple[dict[Kind, float], dict[Kind, Level]]:
-        """Return the scores, and the levels that they reach by themselves."""
+        """Return the scores, and the levels that they reach by themselves, where all lines are read."""
         exchange = question.exchange
-        self._read_unread([exchange])
         totals = self.model.totals(exchange, question.conversation.latest_at)
         group = self.model.group(exchange)
         scores = {kind: self.model.scales[kind](total) for kind, total in totals.items()}

@@ -69,16 +69,6 @@ from classifiers.words import words
         "я не хочу больше жить",
         "покончу с собой",
         "я не хочу жити",
-    ],
-)
-def test_despair_is_noticed_in_many_languages(text: str) -> None:
-    assert shows_despair(words(text))
-    assert shows_despair(words(f"ok. {text}!! 😭"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
         "i took all the pills",
         "took a whole bottle of my meds",
         "ill end it tonight",
@@ -105,25 +95,9 @@ def test_despair_is_noticed_in_many_languages(text: str) -> None:
         "muốn chết",
     ],
 )
-def test_plain_words_of_despair_are_heard(text: str) -> None:
+def test_despair_is_noticed_in_many_languages(text: str) -> None:
     assert shows_despair(words(text))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "i took my meds",
-        "i wanna dye my hair",
-        "there is no point in arguing",
-        "tell mum i said hi",
-        "we can end it at six",
-        "gonna jump in the shower",
-        "standing on the stage",
-        "no reason to worry",
-    ],
-)
-def test_what_sounds_like_it_is_none(text: str) -> None:
-    assert not shows_despair(words(text))
+    assert shows_despair(words(f"ok. {text}!! 😭"))
 
 
 @pytest.mark.parametrize("apostrophe", ["", "'", "’", "‘", "`", "´", "ʼ", " ", " ' "])
@@ -165,6 +139,14 @@ def test_despair_is_noticed_between_quotation_marks(quotes: str) -> None:
         "te quiero matar",
         "я убью тебя",
         "me muero de risa",
+        "i took my meds",
+        "i wanna dye my hair",
+        "there is no point in arguing",
+        "tell mum i said hi",
+        "we can end it at six",
+        "gonna jump in the shower",
+        "standing on the stage",
+        "no reason to worry",
     ],
 )
 def test_everyday_words_are_no_despair(text: str) -> None:

@@ -195,9 +195,9 @@ class _Watched(Classifier):
     def __init__(self, real: Classifier) -> None:
         self.model, self.reader = real.model, real.reader
 
-    def answer(self, *what: Any, **how: Any) -> Any:
+    def answer(self, *what: Any) -> Any:
         """Assess, then come to the step."""
-        found = super().answer(*what, **how)
+        found = super().answer(*what)
         self.steps.reach("assessed")
         return found
 
